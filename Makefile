@@ -1,0 +1,54 @@
+# Everything a person who works on Postilion types. `make help` lists it.
+
+SHELL := /bin/bash
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+PYTHON_BIN := .venv/bin
+SET_UP := .venv/.set-up
+# As many test processes as this machine has cores, but never more than four.
+WORKERS ?= $(shell n=$$(nproc); echo $$((n > 4 ? 4 : n)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint format golden lock clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(SET_UP) ## Make .venv as requirements.lock says (done by the other targets)
+
+$(SET_UP): requirements.lock pyproject.toml
+	@.ci/setup
+
+demo: $(SET_UP) ## Run the main job end to end on the example shop (DATA=orders.parquet: on your orders)
+	@$(PYTHON_BIN)/python -m examples.demo $(if $(DATA),--data "$(DATA)")
+
+test: lint ## Lint, check types and imports, and run all tests on SQLite and PostgreSQL (ARGS="-k name")
+	@$(PYTHON_BIN)/python -m tests.databases
+	@$(PYTHON_BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+bench: $(SET_UP) ## Measure (NAME=spine: runs benchmarks/spine.py; the last line is one JSON object)
+	@$(if $(NAME),:,echo "say which one: $(foreach f,$(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py)),make bench NAME=$(basename $(notdir $(f))))" >&2; exit 2)
+	@$(PYTHON_BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+lint: $(SET_UP) ## Check style, types and the direction of imports
+	@echo "lint: style"
+	@$(PYTHON_BIN)/ruff check --quiet .
+	@$(PYTHON_BIN)/ruff format --quiet --check . || { echo "some files are not formatted; run: make format" >&2; exit 1; }
+	@echo "lint: types"
+	@$(PYTHON_BIN)/mypy --no-error-summary
+	@echo "lint: imports"
+	@found="$$(PYTHONPATH=. $(PYTHON_BIN)/lint-imports --no-logo 2>&1)" || { echo "$$found"; exit 1; }
+
+format: $(SET_UP) ## Format the code and sort imports
+	@$(PYTHON_BIN)/ruff check --quiet --fix .
+	@$(PYTHON_BIN)/ruff format --quiet .
+
+golden: $(SET_UP) ## Rewrite the golden files from what the code does now; review the diff
+	@$(PYTHON_BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --golden $(ARGS)
+	@git --no-pager diff --stat -- tests/golden
+
+lock: ## Write requirements.lock anew from pyproject.toml, keeping versions (UPGRADE=1: newest ones)
+	@.ci/lock $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove everything that was made here, .venv included
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

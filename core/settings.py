@@ -1,0 +1,130 @@
+"""Where this process finds things: the only reader of the environment.
+
+Every setting is an environment variable `POSTILION_<NAME>`; `docs/reference/settings.md` is made from this table. What
+a marketer decides stands in the project folder instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core.errors import InputError
+
+
+def _setting(default: str, text: str) -> Any:
+    return field(default=default, metadata={"text": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings as text, with what they mean; the properties below give them their kinds."""
+
+    project: str = _setting(".", "The project folder: `workspace.yaml`, `segments/`, `campaigns/` and so on.")
+    state: str = _setting("", "Folder for what the engine keeps itself. Default: `.postilion` in the project folder.")
+    database_url: str = _setting(
+        "", "System of record, `sqlite:///FILE` or `postgresql://…`. Default: `postilion.db` in the state folder."
+    )
+    keys_url: str = _setting(
+        "",
+        "Store of the wrapped data keys. Default: `keys.db` beside the SQLite file, the schema `keys` on PostgreSQL.",
+    )
+    key_file: str = _setting(
+        "",
+        "The workspace key. Default: `postilion/WORKSPACE.key` in the user's configuration folder (XDG_CONFIG_HOME).",
+    )
+    public_url: str = _setting(
+        "http://127.0.0.1:8000", "Address under which customers reach this server: links, pixel, unsubscribe."
+    )
+    host: str = _setting("127.0.0.1", "Address the web server listens on.")
+    port: str = _setting("8000", "Port the web server listens on.")
+    aws_region: str = _setting("eu-central-1", "AWS region of SES, SNS and End User Messaging.")
+    aws_endpoint_url: str = _setting(
+        "", "Send to this address instead of AWS: the sandbox, for instance http://127.0.0.1:8026."
+    )
+    sns_topics: str = _setting("", "Comma-separated ARNs of the SNS topics whose notifications are believed.")
+    sns_certificates: str = _setting("", "Folder with SNS signing certificates that are trusted without a download.")
+    cors_origins: str = _setting("", "Comma-separated origins of the shop's pages that may post events from a browser.")
+    prefect_api_url: str = _setting("", "An existing Prefect server. Default: `postilion up` starts a private one.")
+    prefect_port: str = _setting("4201", "Port of the private Prefect server.")
+    workers: str = _setting("8", "Threads that hand messages to the provider.")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
+
+    @property
+    def project_folder(self) -> Path:
+        return Path(self.project).expanduser().resolve()
+
+    @property
+    def state_folder(self) -> Path:
+        return Path(self.state).expanduser().resolve() if self.state else self.project_folder / ".postilion"
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.state_folder / 'postilion.db'}"
+
+    @property
+    def keys_database(self) -> str:
+        if self.keys_url:
+            return self.keys_url
+        if self.database.startswith("sqlite:///"):
+            return f"sqlite:///{Path(self.database.removeprefix('sqlite:///')).with_name('keys.db')}"
+        return self.database
+
+    @property
+    def port_number(self) -> int:
+        return _number(self.port, "POSTILION_PORT")
+
+    @property
+    def prefect_port_number(self) -> int:
+        return _number(self.prefect_port, "POSTILION_PREFECT_PORT")
+
+    @property
+    def worker_count(self) -> int:
+        return max(1, _number(self.workers, "POSTILION_WORKERS"))
+
+    @property
+    def trusted_topics(self) -> frozenset[str]:
+        return _words(self.sns_topics)
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        return _words(self.cors_origins)
+
+    def key_path(self, workspace: str) -> Path:
+        """The workspace key's file: outside the project folder and outside what a database backup holds."""
+        if self.key_file:
+            return Path(self.key_file).expanduser().resolve()
+        base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        return Path(base) / "postilion" / f"{workspace}.key"
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process these settings."""
+        return {f"POSTILION_{item.name.upper()}": getattr(self, item.name) for item in fields(self)}
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: str | None) -> Settings:
+    """Settings from `environment` (default: the process's), overridden by what is given and not None."""
+    source = os.environ if environment is None else environment
+    values = {
+        item.name: source[name] for item in fields(Settings) if (name := f"POSTILION_{item.name.upper()}") in source
+    }
+    return Settings(**values | {name: value for name, value in overrides.items() if value is not None})
+
+
+def child_environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """The whole environment for a child process of ours."""
+    return {**os.environ, **settings.environment(), **extra}
+
+
+def _number(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{name} is {text!r}, which is not a whole number: write one, such as 8000.") from None
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,229 @@
+"""The tables of the customer view: profiles, identities, the append-only log, orders, products, consent, suppression.
+
+Addresses stand in them only sealed and as blind index; money is an integer in minor units; instants are UTC.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from core.columns import Document, Id, Instant
+from core.cursors import transaction_column
+from core.database import metadata
+
+
+class ProfileStatus(StrEnum):
+    ACTIVE = "active"
+    MERGED = "merged"
+    ERASED = "erased"
+
+
+class IdentityKind(StrEnum):
+    EMAIL = "email"
+    PHONE = "phone"
+    EXTERNAL_ID = "external_id"
+    VISITOR = "visitor"
+
+
+class OrderKind(StrEnum):
+    ORDER = "order"
+    RETURN = "return"
+
+
+class LineKind(StrEnum):
+    PRODUCT = "product"
+    FEE = "fee"
+
+
+profile = Table(
+    "profile",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("status", String(10), nullable=False, default=ProfileStatus.ACTIVE),
+    Column("merged_into", Id, ForeignKey("profile.id")),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False, index=True),
+    Column("timezone", String(50)),  # IANA name, None when unknown
+    Column("country", String(2)),  # ISO 3166 alpha-2
+    Column("locale", String(20)),  # BCP 47
+    # Derived from sealed values, so that segments can select by them.
+    Column("has_email", Boolean, nullable=False, default=False),
+    Column("email_provider", String(100)),  # the domain
+    Column("has_phone", Boolean, nullable=False, default=False),
+    Column("phone_country", String(2)),
+    Column("birth_month", SmallInteger),
+    Column("birth_day", SmallInteger),
+    Column("attributes", Document, nullable=False, default=dict),
+    Column("sealed_attributes", LargeBinary),  # one sealed document with every personal attribute
+    sqlite_autoincrement=True,  # the id of an erased profile must never return
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("lookup", String(200), nullable=False),  # blind index of an address; the value itself for other kinds
+    Column("sealed", LargeBinary),  # the address, as written to
+    Column("is_verified", Boolean, nullable=False, default=False),
+    Column("is_synthetic", Boolean, nullable=False, default=False),  # made up by an import; only the sandbox accepts it
+    Column("created_at", Instant, nullable=False),
+    Index("uq_identity_lookup", "kind", "lookup", "profile_id", unique=True),
+    # An address may be shared by two people, a name for one person may not.
+    Index(
+        "uq_identity_own",
+        "kind",
+        "lookup",
+        unique=True,
+        sqlite_where=text("kind IN ('external_id', 'visitor')"),
+        postgresql_where=text("kind IN ('external_id', 'visitor')"),
+    ),
+)
+
+sealed_attribute = Table(
+    "sealed_attribute",  # which sealed attributes a profile has, and their blind index for `eq` and `in`
+    metadata,
+    Column("profile_id", Id, ForeignKey("profile.id"), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("lookup", String(50), nullable=False),
+    Index("ix_sealed_attribute_name_lookup", "name", "lookup"),
+)
+
+event_key = Table(
+    "event_key",  # apart from the log, because the log is partitioned by month where it grows
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("received_at", Instant, nullable=False),
+)
+
+customer_event = Table(
+    "customer_event",
+    metadata,
+    Column("id", Id, primary_key=True),
+    transaction_column(),
+    Column("profile_id", Id, ForeignKey("profile.id")),  # None while nobody is known
+    Column("name", String(100), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("source", String(50), nullable=False),
+    Column("is_historical", Boolean, nullable=False, default=False),  # imported: starts no journey
+    Column("properties", Document, nullable=False, default=dict),
+    Column("sealed_properties", LargeBinary),  # what workspace.yaml does not declare
+    Index("ix_customer_event_transaction_no_id", "transaction_no", "id"),
+    Index("ix_customer_event_profile_id_name_occurred_at", "profile_id", "name", "occurred_at"),
+)
+
+customer_order = Table(
+    "customer_order",
+    metadata,
+    Column("id", Id, primary_key=True),
+    transaction_column(),
+    Column("key", String(200), nullable=False, unique=True),  # source and the shop's order number
+    Column("kind", String(10), nullable=False, default=OrderKind.ORDER),
+    Column("profile_id", Id, ForeignKey("profile.id")),  # None for an anonymous basket
+    Column("placed_at", Instant, nullable=False, index=True),
+    Column("currency", String(3), nullable=False),
+    Column("total", BigInteger, nullable=False, default=0),  # minor units; negative for a return
+    Column("line_count", Integer, nullable=False, default=0),
+    Column("decision_id", String(36)),  # the offer decision it is credited to by the shop
+    Index("ix_customer_order_profile_id_placed_at", "profile_id", "placed_at"),
+    Index("ix_customer_order_transaction_no_id", "transaction_no", "id"),
+)
+
+order_line = Table(
+    "order_line",
+    metadata,
+    Column("order_id", Id, ForeignKey("customer_order.id"), primary_key=True),
+    Column("line_no", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(10), nullable=False, default=LineKind.PRODUCT),
+    Column("sku", String(100), nullable=False),
+    Column("quantity", Integer, nullable=False),  # negative in a return
+    Column("amount", BigInteger, nullable=False),  # minor units for the whole line
+    sqlite_with_rowid=False,
+)
+
+product = Table(
+    "product",
+    metadata,
+    Column("sku", String(100), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("category", String(100)),
+    Column("price", BigInteger),  # minor units
+    Column("currency", String(3)),
+    Column("stock", Integer),  # None: not counted, always there
+    Column("url", Text),
+    Column("image_url", Text),
+    Column("is_hidden", Boolean, nullable=False, default=False),
+    Column("is_replenishable", Boolean, nullable=False, default=False),
+    Column("attributes", Document, nullable=False, default=dict),
+    Column("updated_at", Instant, nullable=False),
+)
+
+consent_entry = Table(
+    "consent_entry",  # append-only; the state is derived from it, see customers/consent.py
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", String(200), nullable=False, unique=True),  # what happened once is recorded once
+    Column("lookup", String(200), nullable=False),  # blind index of the address it binds
+    Column("profile_id", Id, ForeignKey("profile.id")),
+    Column("channel", String(20), nullable=False),
+    Column("topic", String(50), nullable=False),  # "*" is the whole channel
+    Column("status", String(10), nullable=False),  # granted | withdrawn
+    Column("basis", String(20)),
+    Column("source", String(100), nullable=False),
+    Column("text_version", String(50)),
+    Column("occurred_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Index("ix_consent_entry_lookup", "lookup", "channel", "topic", "occurred_at"),
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("channel", String(20), primary_key=True),
+    Column("lookup", String(200), primary_key=True),
+    Column("reason", String(30), nullable=False),  # bounced | complained | opted_out | manual
+    Column("source", String(100), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+)
+
+import_batch = Table(
+    "import_batch",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),  # hash of kind, file content and mapping
+    Column("kind", String(20), nullable=False),
+    Column("file", String(300), nullable=False),
+    Column("status", String(10), nullable=False),  # running | done
+    Column("rows_done", BigInteger, nullable=False, default=0),  # the checkpoint
+    Column("counts", Document, nullable=False, default=dict),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+)
+
+write_key = Table(
+    "write_key",
+    metadata,
+    Column("lookup", String(64), primary_key=True),  # keyed hash: the key itself is shown once and not kept
+    Column("kind", String(10), nullable=False),  # public | secret
+    Column("name", String(50), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)

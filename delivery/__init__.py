@@ -1,0 +1,1 @@
+"""Rendering, the send ledger, the policy before every attempt, the providers and what they report back."""

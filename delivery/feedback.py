@@ -1,0 +1,114 @@
+"""Taking a provider's report in: recorded once, the message's state derived from all of them, the address suppressed.
+
+Reports arrive twice and out of order; the result is the same. A hard bounce or a complaint stops the address at once,
+also for messages that are already in the queue, because the policy asks again before every attempt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select, update
+
+from core.database import insert_ignore
+from core.vault import Vault
+from customers.log import append_events
+from customers.suppression import suppress
+from customers.workspace import Workspace
+from delivery.callbacks.ses_events import ProviderReport
+from delivery.envelope import MessageRow
+from delivery.message_log import SOURCE, message_event
+from delivery.status import Report, ReportKind, combine, next_status
+from delivery.tables import MessageStatus, delivery_event, message
+
+_SUPPRESSING = {ReportKind.BOUNCED: "bounced", ReportKind.COMPLAINED: "complained"}
+_EVENTS = {
+    ReportKind.DELIVERED: "message_delivered",
+    ReportKind.BOUNCED: "message_bounced",
+    ReportKind.COMPLAINED: "message_complained",
+    ReportKind.REJECTED: "message_failed",
+    ReportKind.RENDER_FAILED: "message_failed",
+}
+_RAW = "provider_document"
+
+
+def record_report(
+    connection: Connection,
+    vault: Vault,
+    workspace: Workspace,
+    report: ProviderReport,
+    *,
+    key: str,
+    document: str,
+    received_at: datetime,
+) -> bool:
+    """Record one report under the provider's notification id `key`; False when it was known already."""
+    row = _find_message(connection, report)
+    new = insert_ignore(
+        connection,
+        delivery_event,
+        [
+            {
+                "key": key,
+                "message_id": row.id if row else report.message_id,
+                "provider_id": report.provider_id,
+                "kind": report.kind,
+                "sub_kind": report.sub_kind,
+                "occurred_at": report.occurred_at,
+                "received_at": received_at,
+                "sealed_document": vault.seal_for_workspace(_RAW, document),
+            }
+        ],
+        returning=["id"],
+    )
+    if not new:
+        return False
+    if row is None:
+        return True
+    names = [_EVENTS[report.kind]] if report.kind in _EVENTS else []
+    if _apply(connection, row, received_at) is MessageStatus.SENT:
+        names.append("message_sent")  # it was unknown, or its worker died before it could say so
+    _suppress(connection, row, report)
+    events = [message_event(name, row, report.occurred_at, reason=report.sub_kind) for name in names]
+    append_events(connection, vault, workspace, events, received_at)
+    return True
+
+
+def _find_message(connection: Connection, report: ProviderReport) -> MessageRow | None:
+    by_provider = message.c.provider_id == report.provider_id
+    mine = or_(message.c.id == report.message_id, by_provider) if report.message_id else by_provider
+    return connection.execute(select(message).where(mine).limit(1).with_for_update()).one_or_none()
+
+
+def _apply(connection: Connection, row: MessageRow, received_at: datetime) -> MessageStatus | None:
+    """Bring the row to what all its reports say; answers the status that this settled, or None."""
+    reported = combine(_reports(connection, row.id))
+    status = next_status(MessageStatus(row.status), reported)
+    settled = status != row.status
+    connection.execute(
+        update(message)
+        .where(message.c.id == row.id)
+        .values(
+            status=status,
+            sent_at=row.sent_at or (reported.sent_at if status == MessageStatus.SENT else None),
+            ended_at=(row.ended_at or received_at) if settled else row.ended_at,
+            delivered_at=reported.delivered_at,
+            bounced_at=reported.bounced_at,
+            complained_at=reported.complained_at,
+        )
+    )
+    return status if settled else None
+
+
+def _reports(connection: Connection, message_id: str) -> Sequence[Report]:
+    rows = connection.execute(
+        select(delivery_event.c.kind, delivery_event.c.occurred_at).where(delivery_event.c.message_id == message_id)
+    )
+    return [Report(ReportKind(kind), occurred_at) for kind, occurred_at in rows]
+
+
+def _suppress(connection: Connection, row: MessageRow, report: ProviderReport) -> None:
+    reason = _SUPPRESSING.get(report.kind)
+    if reason and row.lookup:
+        suppress(connection, row.channel, row.lookup, reason, SOURCE, report.occurred_at)

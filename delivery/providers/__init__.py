@@ -1,0 +1,1 @@
+"""One file a provider: how an envelope becomes a call, and what the answer means."""

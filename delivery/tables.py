@@ -1,0 +1,135 @@
+"""The tables of delivery: the send ledger, its attempts, what providers reported, and what is paused.
+
+A message row exists before a provider hears of it; its id is derived from what caused it, so that causing it again
+changes nothing. `docs/delivery.md` draws the states.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Table, text
+
+from core.columns import Document, Id, Instant
+from core.cursors import transaction_column
+from core.database import metadata
+
+
+class MessageStatus(StrEnum):
+    DUE = "due"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class MessageKind(StrEnum):
+    MARKETING = "marketing"
+    TRANSACTIONAL = "transactional"
+
+
+class OriginKind(StrEnum):
+    CAMPAIGN = "campaign"
+    JOURNEY = "journey"
+
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(15), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("topic", String(50), nullable=False),
+    Column("template", String(100), nullable=False),
+    Column("template_hash", String(64)),  # the content that was really rendered
+    Column("sender", String(50)),
+    # Where it comes from: a launch of a campaign or a step run of a journey.
+    Column("origin_kind", String(10), nullable=False),
+    Column("origin", String(100), nullable=False),  # slug of the campaign or journey
+    Column("origin_id", String(36), nullable=False),  # launch or enrolment
+    Column("step", String(100)),  # step id within a journey, None for a campaign
+    Column("variant", String(50)),
+    Column("decision_id", String(36)),  # the offers it carries
+    Column("priority", SmallInteger, nullable=False, default=50),
+    # The frozen context that composing needs beside the profile: entry, steps, offers. Sealed under the profile.
+    Column("context", LargeBinary),
+    Column("links", LargeBinary),  # destinations of links that were made for this message alone, sealed
+    Column("policy", Document, nullable=False, default=dict),  # quiet hours, window, caps as they stood
+    # Progress
+    Column("status", String(10), nullable=False, default=MessageStatus.DUE),
+    Column("reason", String(30)),  # why it was not sent
+    Column("detail", String(500)),  # the cause in words, without personal data
+    Column("due_at", Instant, nullable=False),  # moves when a message is held
+    Column("first_due_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("claimed_by", String(60)),
+    Column("claimed_at", Instant),
+    Column("lease_until", Instant),
+    Column("sending_at", Instant),
+    Column("attempt_count", Integer, nullable=False, default=0),
+    Column("sent_at", Instant),
+    Column("ended_at", Instant),  # when it reached sent, unknown, failed, skipped or cancelled
+    Column("provider", String(20)),
+    Column("provider_id", String(120)),
+    # Who it went to, without saying who
+    Column("lookup", String(200)),
+    Column("recipient_domain", String(100)),
+    Column("token_id", BigInteger, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    # What the provider and the recipient answered; instants are those of the first such event.
+    Column("delivered_at", Instant),
+    Column("bounced_at", Instant),
+    Column("complained_at", Instant),
+    Index(
+        "ix_message_open",
+        "status",
+        "due_at",
+        sqlite_where=text("status IN ('due', 'claimed', 'sending')"),
+        postgresql_where=text("status IN ('due', 'claimed', 'sending')"),
+    ),
+    Index("ix_message_profile_id_sent_at", "profile_id", "sent_at"),
+    Index("ix_message_origin_id", "origin_id"),
+    Index("ix_message_provider_id", "provider_id"),
+)
+
+delivery_attempt = Table(
+    "delivery_attempt",
+    metadata,
+    Column("message_id", String(36), ForeignKey("message.id"), primary_key=True),
+    Column("attempt_no", Integer, primary_key=True, autoincrement=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", String(15)),  # accepted | retry | failed | unknown
+    Column("error_code", String(100)),
+    sqlite_with_rowid=False,
+)
+
+delivery_event = Table(
+    "delivery_event",
+    metadata,
+    Column("id", Id, primary_key=True),
+    transaction_column(),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("message_id", String(36)),  # None while unknown
+    Column("provider_id", String(120)),
+    Column("kind", String(20), nullable=False),  # our word; `unknown` for one we do not know
+    Column("sub_kind", String(50)),  # Permanent/General, Transient …
+    Column("occurred_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("sealed_document", LargeBinary),  # the provider's own words, sealed for the workspace
+    Index("ix_delivery_event_message_id", "message_id"),
+    Index("ix_delivery_event_transaction_no_id", "transaction_no", "id"),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("scope", String(100), primary_key=True),  # everything | channel:email | sender:x | campaign:x | journey:x
+    Column("cause", String(300), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),
+)

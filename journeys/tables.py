@@ -1,0 +1,100 @@
+"""The tables of journeys: enrolments, their journal, timers, waits for events, and stored assignments.
+
+A journey's version is its published definition (`core/definitions.py`). State, journal, timers, waits and messages of
+one advance are committed in one transaction.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+
+from core.columns import Document, Id, Instant
+from core.database import metadata
+
+
+class EnrolmentStatus(StrEnum):
+    ACTIVE = "active"
+    HOLDOUT = "holdout"
+    ENDED = "ended"
+
+
+enrolment = Table(
+    "enrolment",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("journey", String(100), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("key", String(200), nullable=False),  # one run per key: a cart, a subscription; "" where there is none
+    Column("status", String(10), nullable=False),
+    Column("position", Document),  # path of the step it stands at
+    Column("step", String(100)),  # id of that step, for head-counts
+    Column("state", Document, nullable=False, default=dict),  # visits, branches, step results: plain values only
+    Column("sealed_state", LargeBinary),  # entry.* and vars
+    Column("entered_at", Instant, nullable=False),
+    Column("step_entered_at", Instant),
+    Column("ended_at", Instant),
+    Column("end_reason", String(30)),
+    Column("goal_at", Instant),
+    Column("journal_seq", Integer, nullable=False, default=0),
+    Index("ix_enrolment_profile_id_journey_key", "profile_id", "journey", "key"),
+    Index("ix_enrolment_journey_status_step", "journey", "status", "step"),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("enrolment_id", String(36), ForeignKey("enrolment.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("data", Document, nullable=False, default=dict),  # plain values only
+    sqlite_with_rowid=False,
+)
+
+timer = Table(
+    "timer",
+    metadata,
+    Column("enrolment_id", String(36), ForeignKey("enrolment.id"), primary_key=True),
+    Column("kind", String(20), primary_key=True),  # step | max_stay | goal
+    Column("due_at", Instant, nullable=False),
+    Index("ix_timer_due_at", "due_at", "enrolment_id"),
+    sqlite_with_rowid=False,
+)
+
+event_wait = Table(
+    "event_wait",  # who waits for what, found by name and profile instead of by asking everybody
+    metadata,
+    Column("enrolment_id", String(36), ForeignKey("enrolment.id"), primary_key=True),
+    Column("item_no", Integer, primary_key=True, autoincrement=False),  # position within the step, from 1
+    Column("event_name", String(100), nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Index("ix_event_wait_profile_id_event_name", "profile_id", "event_name"),
+    sqlite_with_rowid=False,
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    Column("seed", String(150), primary_key=True),
+    Column("test", String(200), primary_key=True),  # journey/step, or journey/holdout
+    Column("profile_id", Id, ForeignKey("profile.id"), primary_key=True),
+    Column("arm", String(50), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("is_contaminated", Boolean, nullable=False, default=False),
+    sqlite_with_rowid=False,
+)
+
+entry_refusal = Table(
+    "entry_refusal",  # who did not enter, and why: the answer to `why-not`
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("journey", String(100), nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_entry_refusal_profile_id_journey", "profile_id", "journey"),
+)

@@ -1,0 +1,3 @@
+"""What comes back after a send: event documents, their signature, the topics and queues, and their
+delivery over HTTP.
+"""

@@ -1,0 +1,1 @@
+"""The suite: every test that touches a database runs on SQLite and on PostgreSQL."""

@@ -1,0 +1,53 @@
+"""The tables of tracking: what recipients did with a message, who gave it away, and orders credited to a message."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table
+
+from core.columns import Document, Id, Instant
+from core.cursors import transaction_column
+from core.database import metadata
+
+engagement_event = Table(
+    "engagement_event",
+    metadata,
+    Column("id", Id, primary_key=True),
+    transaction_column(),
+    Column("message_id", String(36), ForeignKey("message.id"), nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("kind", String(15), nullable=False),  # opened | clicked | unsubscribed
+    Column("link_no", Integer),
+    Column("link_tag", String(100)),
+    Column("occurred_at", Instant, nullable=False),
+    Column("human_probability", Float, nullable=False),
+    Column("reasons", Document, nullable=False, default=list),
+    Column("agent", String(300)),
+    Index("ix_engagement_event_message_id", "message_id", "kind"),
+    Index("ix_engagement_event_profile_id", "profile_id", "occurred_at"),
+    Index("ix_engagement_event_transaction_no_id", "transaction_no", "id"),
+)
+
+consent_handle = Table(
+    "consent_handle",  # what an unsubscribe token names; it outlives the message
+    metadata,
+    Column("handle", BigInteger, primary_key=True, autoincrement=False),
+    Column("lookup", String(200), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("topic", String(50), nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id")),
+    Column("message_id", String(36)),
+    Column("created_at", Instant, nullable=False),
+    Index("uq_consent_handle_message_id", "message_id", unique=True),
+)
+
+conversion = Table(
+    "conversion",  # an order credited to a message; never more than the order's value in total
+    metadata,
+    Column("order_id", Id, ForeignKey("customer_order.id"), primary_key=True),
+    Column("message_id", String(36), ForeignKey("message.id"), nullable=False),
+    Column("rule", String(20), nullable=False),  # clicked | delivered
+    Column("amount", BigInteger, nullable=False),  # minor units
+    Column("currency", String(3), nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Index("ix_conversion_message_id", "message_id"),
+)
