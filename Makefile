@@ -8,7 +8,7 @@ SET_UP := .venv/.set-up
 WORKERS ?= $(shell n=$$(nproc); echo $$((n > 4 ? 4 : n)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format golden lock clean
+.PHONY: help setup demo test bench lint format golden docs lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ format: $(SET_UP) ## Format the code and sort imports
 golden: $(SET_UP) ## Rewrite the golden files from what the code does now; review the diff
 	@$(PYTHON_BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup --golden $(ARGS)
 	@git --no-pager diff --stat -- tests/golden
+
+docs: $(SET_UP) ## Make the reference pages anew from the code
+	@$(PYTHON_BIN)/python -m docs.generate
 
 lock: ## Write requirements.lock anew from pyproject.toml, keeping versions (UPGRADE=1: newest ones)
 	@.ci/lock $(if $(UPGRADE),--upgrade)

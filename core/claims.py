@@ -40,8 +40,10 @@ def claim_rows(
     chosen = select(table.c.id).where(*where).order_by(*order_by).limit(limit)
     if connection.dialect.name == "postgresql":
         chosen = chosen.with_for_update(skip_locked=True)
+    # As a CTE it is asked once; as a plain subquery PostgreSQL may ask it again for each row, past the limit.
+    once = chosen.cte("chosen")
     # The outer WHERE repeats the condition: between the two nobody may have changed the row.
-    statement = update(table).where(table.c.id.in_(chosen), *where).values(**values).returning(*table.c)
+    statement = update(table).where(table.c.id.in_(select(once.c.id)), *where).values(**values).returning(*table.c)
     return list(connection.execute(statement))
 
 

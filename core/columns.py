@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, Dialect, Integer, Text
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from core.clock import from_micros, in_utc, to_micros
 
@@ -47,8 +46,21 @@ class Document(TypeDecorator[Any]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        # The codec is ours on both sides: one encoder, no NaN, and no second decoding by the driver.
-        return dialect.type_descriptor(_RawJSONB() if dialect.name == "postgresql" else Text())
+        return dialect.type_descriptor(_PlainJSONB() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else _encode(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        # psycopg decodes JSONB by itself.
+        return value if value is None or dialect.name == "postgresql" else _decode(value)
+
+
+class OrderedDocument(TypeDecorator[Any]):
+    """A JSON document whose keys keep their order, which JSONB does not: what a person wrote, where arms have an order."""
+
+    impl = Text
+    cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else _encode(value).decode()
@@ -57,11 +69,11 @@ class Document(TypeDecorator[Any]):
         return None if value is None else _decode(value)
 
 
-class _RawJSONB(JSONB):
-    """JSONB whose Python side is text in both directions."""
+class _PlainJSONB(UserDefinedType[Any]):
+    """JSONB that takes text. SQLAlchemy's own would encode it once more, into a JSON string."""
 
-    def bind_processor(self, dialect: Dialect) -> None:
-        return None
+    cache_ok = True
+    render_bind_cast = True
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:
-        return None
+    def get_col_spec(self, **_options: object) -> str:
+        return "JSONB"

@@ -172,6 +172,7 @@ _WAYS_OUT = {
     "no such table": "Run `postilion init` (or `postilion apply`) to bring it up to date.",
     "unable to open database file": "Check that the folder exists and may be written.",
     "database or disk is full": "Free some disk space and run the command again; nothing was half-written.",
+    "disk I/O error": "Is the disk full, or failing? Put that right and run the command again; nothing was half-written.",
     "database is locked": "Another process has held it for 30 seconds; end that process or wait for it.",
     "connection refused": "Is the server running, and are host and port of POSTILION_DATABASE_URL right?",
     "Connection refused": "Is the server running, and are host and port of POSTILION_DATABASE_URL right?",

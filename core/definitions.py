@@ -1,7 +1,7 @@
 """The published files of the project: what runs, in versions, so that a worker needs no project folder.
 
-A version is the hash of the parsed content: comments and layout do not count, and publishing the same content again
-changes nothing.
+A version is the hash of the parsed content: comments and layout do not count, the order of keys does (arms of a split
+take their ranges in it), and publishing the same content again changes nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Connection, Integer, String, Table, Text, and_, func, insert, select, update
 
-from core.columns import Document, Instant
+from core.columns import Instant, OrderedDocument
 from core.database import metadata
 from core.errors import NotFoundError
 from core.ids import content_hash
@@ -25,7 +25,7 @@ definition = Table(
     Column("slug", String(100), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("content_hash", String(64), nullable=False),
-    Column("document", Document, nullable=False),
+    Column("document", OrderedDocument, nullable=False),
     Column("source", Text, nullable=False),
     Column("file", String(300), nullable=False),
     Column("published_at", Instant, nullable=False),
@@ -126,8 +126,8 @@ def get_definition(connection: Connection, kind: str, slug: str, version: int | 
 
 
 def hash_document(document: Any) -> str:
-    """SHA-256 of the parsed content with sorted keys."""
-    return content_hash(msgspec.json.encode(document, order="sorted", enc_hook=str))
+    """SHA-256 of the parsed content, keys in their order."""
+    return content_hash(msgspec.json.encode(document, enc_hook=str))
 
 
 def _published(row: Any) -> Published:

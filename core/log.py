@@ -12,7 +12,7 @@ from core.errors import InputError
 _SECRETS = re.compile(
     r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"  # e-mail
     r"|\+\d[\d ()/-]{7,}\d"  # phone number in international form
-    r"|(?<=/[ocup]/)[\w-]{16,}"  # tokens in our own links
+    r"|(?<=/[ocupv]/)[\w-]{16,}"  # tokens in our own links
     r"|(?i:bearer|basic)\s+[\w+/=.-]+"
 )
 
@@ -35,3 +35,4 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Masking("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     logging.basicConfig(level=number, handlers=[handler], force=True)
+    logging.getLogger("alembic").setLevel(max(number, logging.WARNING))  # it reports every start-up

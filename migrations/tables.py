@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-import tracking.tables  # noqa: F401  (imported for the tables they declare)
+# Imported for the tables that they declare.
+import campaigns.tables
+import core.claims
+import core.cursors
+import core.definitions
+import customers.tables
+import delivery.tables
+import journeys.tables
+import recommender.tables
+import segments.tables
+import tracking.tables
 from core.database import metadata
 
 __all__ = ["metadata"]

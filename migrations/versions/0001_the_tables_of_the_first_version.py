@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("slug", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("content_hash", sa.String(length=64), nullable=False),
-        sa.Column("document", core.columns.Document(), nullable=False),
+        sa.Column("document", core.columns.OrderedDocument(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("file", sa.String(length=300), nullable=False),
         sa.Column("published_at", core.columns.Instant(), nullable=False),
@@ -249,7 +249,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_consent_entry_key")),
     )
     with op.batch_alter_table("consent_entry", schema=None) as batch_op:
-        batch_op.create_index("ix_consent_entry_lookup", ["lookup", "channel", "topic", "occurred_at"], unique=False)
+        batch_op.create_index(
+            "ix_consent_entry_lookup",
+            ["lookup", "channel", "topic", "occurred_at", "status", "expires_at"],
+            unique=False,
+        )
 
     op.create_table(
         "consent_handle",

@@ -24,10 +24,17 @@ def put(connection: Connection, document: Any, source: str = "x") -> Publication
 def test_same_content_is_no_new_version_when_only_its_layout_changed(database: Database) -> None:  # 80
     with database.transaction() as connection:
         first = put(connection, {"a": 1, "b": [2]}, "a: 1\nb: [2]")
-        again = put(connection, {"b": [2], "a": 1}, "# note\nb: [2]\na: 1")
+        again = put(connection, {"a": 1, "b": [2]}, "# note\na: 1\n\nb:\n  - 2")
         changed = put(connection, {"a": 2, "b": [2]})
     assert [first.is_new, again.is_new, changed.is_new] == [True, False, True]
     assert changed.published.version == 2
+
+
+def test_keys_keep_their_order_when_published(database: Database) -> None:
+    with database.transaction() as connection:
+        put(connection, {"variants": {"z": 1, "a": 2, "m": 3}})
+        assert list(get_definition(connection, "segment", "loyal").document["variants"]) == ["z", "a", "m"]
+        assert put(connection, {"variants": {"a": 2, "z": 1, "m": 3}}).is_new  # other ranges for the same arms
 
 
 def test_old_version_stays_readable_when_a_newer_one_is_in_force(database: Database) -> None:
