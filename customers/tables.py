@@ -191,7 +191,7 @@ consent_entry = Table(
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("expires_at", Instant),
-    Index("ix_consent_entry_lookup", "lookup", "channel", "topic", "occurred_at"),
+    Index("ix_consent_entry_lookup", "lookup", "channel", "topic", "occurred_at", "status", "expires_at"),
 )
 
 suppression = Table(

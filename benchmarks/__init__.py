@@ -1,0 +1,1 @@
+"""How fast and how large: each file measures one thing; `make bench NAME=…` runs it."""

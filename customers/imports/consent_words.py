@@ -1,0 +1,71 @@
+"""What files say about consent, in our words, and the entry that follows. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from core.clock import to_micros
+from customers.consent import Basis, ConsentStatus, NewConsent
+from customers.imports import values
+from customers.imports.values import RefusedError
+from customers.tables import IdentityKind
+
+CHANNELS = frozenset({"email", "sms", "voice", "letter", "webhook", "push"})
+
+_GRANTED = frozenset(["granted", "yes", "true", "1", "subscribed", "opted_in", "opt_in", "active"])
+_WITHDRAWN = frozenset(["withdrawn", "denied", "no", "false", "0", "unsubscribed", "opted_out", "opt_out", "revoked"])
+
+
+def status(cell: Any) -> ConsentStatus | None:
+    """Granted or withdrawn; None for an empty cell: nothing was said."""
+    word = values.text(cell)
+    if word is None:
+        return None
+    if word.lower() in _GRANTED:
+        return ConsentStatus.GRANTED
+    if word.lower() in _WITHDRAWN:
+        return ConsentStatus.WITHDRAWN
+    raise RefusedError("wrong_consent")
+
+
+def basis(cell: Any) -> Basis | None:
+    word = values.text(cell)
+    try:
+        return Basis(word.lower()) if word else None
+    except ValueError:
+        raise RefusedError("wrong_basis") from None
+
+
+def address_kind(channel: str) -> IdentityKind:
+    """Which address a channel's consent binds."""
+    return IdentityKind.EMAIL if channel == "email" else IdentityKind.PHONE
+
+
+def entry(
+    source: str,
+    lookup: str,
+    channel: str,
+    topic: str,
+    state: ConsentStatus,
+    at: datetime,
+    profile_id: int | None,
+    *,
+    why: Basis | None = None,
+    text_version: str | None = None,
+    expires_at: datetime | None = None,
+) -> NewConsent:
+    """The entry for one statement of a file; the same statement always has the same key."""
+    return NewConsent(
+        lookup=lookup,
+        channel=channel,
+        topic=topic,
+        status=state,
+        basis=(why or Basis.OPT_IN) if state is ConsentStatus.GRANTED else None,
+        source=f"import:{source}",
+        occurred_at=at,
+        profile_id=profile_id,
+        key=f"{source}:{lookup}:{channel}:{topic}:{state}:{to_micros(at)}",
+        text_version=text_version,
+        expires_at=expires_at,
+    )

@@ -1,0 +1,137 @@
+"""The customer log: what happened, once each, in the order in which it became known.
+
+Upper packages append to it and read it by cursor. Properties that are declared stand in clear; others count as personal
+and are sealed under the profile, or left out while nobody is known. Nothing in the log is ever changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from core.cursors import Position, read_after
+from core.database import insert_ignore
+from core.vault import Vault
+from customers.own_events import OWN_EVENTS
+from customers.tables import customer_event, event_key
+from customers.workspace import Workspace
+
+_log = logging.getLogger("postilion.customers")
+_COLUMN = "customer_event.properties"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that happened. `key` names the happening: two events with one key are the same event."""
+
+    name: str
+    occurred_at: datetime
+    source: str
+    key: str
+    profile_id: int | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    is_historical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """One entry; `properties` are the plain ones, `open_properties` adds the sealed ones."""
+
+    id: int
+    profile_id: int | None
+    name: str
+    occurred_at: datetime
+    received_at: datetime
+    properties: Mapping[str, Any]
+    is_historical: bool
+    sealed_properties: bytes | None = field(default=None, repr=False)
+
+
+def append_events(
+    connection: Connection, vault: Vault, workspace: Workspace, events: Sequence[NewEvent], received_at: datetime
+) -> int:
+    """Append the events whose key is new, in the order given; answers how many those were."""
+    first_by_key: dict[str, NewEvent] = {}
+    for event in events:
+        first_by_key.setdefault(event.key, event)
+    keys = [{"key": key, "received_at": received_at} for key in first_by_key]
+    new = {key for (key,) in insert_ignore(connection, event_key, keys, returning=["key"])}
+    fresh = [event for key, event in first_by_key.items() if key in new]
+    if not fresh:
+        return 0
+    connection.execute(insert(customer_event), _rows(vault, workspace, fresh, received_at))
+    return len(fresh)
+
+
+def read_log(
+    connection: Connection, position: Position, limit: int, names: Iterable[str] | None = None
+) -> tuple[list[LoggedEvent], Position]:
+    """The next events in commit order (only those called one of `names`, where given), and the position behind."""
+    where = [] if names is None else [customer_event.c.name.in_(sorted(names))]
+    rows, behind = read_after(connection, customer_event, position, limit=limit, where=where)
+    return [_logged(row) for row in rows], behind
+
+
+def open_properties(vault: Vault, event: LoggedEvent) -> dict[str, Any]:
+    """All properties, sealed ones included. Raises NotFoundError when the profile was erased."""
+    if event.sealed_properties is None or event.profile_id is None:
+        return dict(event.properties)
+    return {**event.properties, **vault.open_document(event.profile_id, _COLUMN, event.sealed_properties)}
+
+
+def reseal_properties(vault: Vault, sealed: bytes, old_profile_id: int, new_profile_id: int) -> bytes:
+    """The sealed properties of an event that moves to another profile."""
+    document = vault.open_document(old_profile_id, _COLUMN, sealed)
+    return vault.seal_document(new_profile_id, _COLUMN, document)
+
+
+def _rows(
+    vault: Vault, workspace: Workspace, events: Sequence[NewEvent], received_at: datetime
+) -> list[dict[str, Any]]:
+    rows, to_seal, dropped_count = [], [], 0
+    for event in events:
+        spec = OWN_EVENTS.get(event.name) or workspace.events.get(event.name)
+        declared = spec.properties if spec else {}
+        plain = {name: value for name, value in event.properties.items() if name in declared}
+        personal = len(plain) < len(event.properties)
+        row: dict[str, Any] = {
+            "profile_id": event.profile_id,
+            "name": event.name,
+            "occurred_at": event.occurred_at,
+            "received_at": received_at,
+            "source": event.source,
+            "is_historical": event.is_historical,
+            "properties": plain,
+            "sealed_properties": None,
+        }
+        rows.append(row)
+        if personal and event.profile_id is None:
+            dropped_count += 1
+        elif personal:
+            rest = {name: value for name, value in event.properties.items() if name not in declared}
+            to_seal.append((row, event.profile_id, rest))
+    vault.prepare(profile_id for _row, profile_id, _rest in to_seal if profile_id is not None)
+    for row, profile_id, rest in to_seal:
+        if profile_id is not None:
+            row["sealed_properties"] = vault.seal_document(profile_id, _COLUMN, rest)
+    if dropped_count:
+        _log.info("%d events of unknown people: their undeclared properties were left out", dropped_count)
+    return rows
+
+
+def _logged(row: Any) -> LoggedEvent:
+    return LoggedEvent(
+        row.id,
+        row.profile_id,
+        row.name,
+        row.occurred_at,
+        row.received_at,
+        row.properties,
+        row.is_historical,
+        row.sealed_properties,
+    )
