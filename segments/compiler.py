@@ -1,0 +1,141 @@
+"""One rule tree becomes one SELECT of profile ids, on SQLite, PostgreSQL and DuckDB with the same members.
+
+Every condition is true or false, never NULL, so `not` simply negates. Each leaf has one function in `_LEAVES`;
+conditions on events share the pass of `features`. What only a journey can answer must have been replaced before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import FromClause, Select, false, literal, not_, or_, select, true
+
+from core.errors import InputError
+from core.vault import Vault
+from customers.tables import ProfileStatus, profile
+from customers.workspace import Workspace
+from segments.attributes import attribute_predicate
+from segments.consents import Consents
+from segments.features import Features
+from segments.messages import message_predicate
+from segments.nesting import inline
+from segments.predicates import Moment, conjunction, matches
+from segments.rules import (
+    AllOf,
+    AttributeRule,
+    ConsentRule,
+    Constant,
+    EventRule,
+    Leaf,
+    ListRule,
+    MessageRule,
+    Not,
+    Rule,
+    Since,
+    iter_leaves,
+)
+from segments.tables import static_list_member
+from segments.values import Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the leaves of one rule are compiled with."""
+
+    moment: Moment
+    workspace: Workspace
+    vault: Vault | None
+    features: Features
+    consents: Consents
+
+
+def compile_rule(
+    rule: Rule,
+    *,
+    now: datetime,
+    workspace: Workspace,
+    segments: Mapping[str, Rule],
+    batch: Sequence[int] | None = None,
+    vault: Vault | None = None,
+) -> Select[tuple[int]]:
+    """The ids, in order, of the active profiles (of those in `batch`, where given) for whom `rule` holds at `now`.
+
+    `segments` are the rules that may be nested; `vault` is needed for conditions on sealed attributes. Windows are
+    half-open [now - within, now); days of dates begin at midnight in the workspace's zone. Raises NotFoundError for an
+    unknown segment, ConflictError for a circle, InputError for a condition that only a journey can answer.
+    """
+    tree = inline(rule, segments)
+    moment = Moment(now, ZoneInfo(workspace.timezone))
+    leaves = list(iter_leaves(tree))
+    features = Features([leaf for leaf in leaves if isinstance(leaf, EventRule)], moment, batch)
+    consents = Consents([leaf for leaf in leaves if isinstance(leaf, ConsentRule)], now, batch)
+    holds = _predicate(tree, Scope(moment, workspace, vault, features, consents))
+    source: FromClause = profile
+    for table in (*features.tables, *consents.tables):
+        source = source.outerjoin(table, table.c.profile_id == profile.c.id)
+    query = select(profile.c.id).select_from(source).where(profile.c.status == ProfileStatus.ACTIVE.value, holds)
+    if batch is not None:
+        query = query.where(profile.c.id.in_(batch))
+    return query.order_by(profile.c.id)
+
+
+def _predicate(rule: Rule, scope: Scope) -> Predicate:
+    if isinstance(rule, Not):
+        return not_(_predicate(rule.rule, scope))
+    if isinstance(rule, Leaf):
+        leaf = _LEAVES.get(type(rule))
+        if leaf is None:
+            raise InputError(f"only a journey can answer {_word(rule)}: a segment knows no steps and no entry.")
+        return leaf(rule, scope)
+    parts = [_predicate(part, scope) for part in rule.rules]
+    return conjunction(parts) if isinstance(rule, AllOf) else or_(false(), *parts)
+
+
+def _constant(leaf: Constant, _scope: Scope) -> Predicate:
+    return true() if leaf.holds else false()
+
+
+def _attribute(leaf: AttributeRule, scope: Scope) -> Predicate:
+    return attribute_predicate(leaf, scope.moment, scope.workspace, scope.vault)
+
+
+def _event(leaf: EventRule, scope: Scope) -> Predicate:
+    if leaf.since is not Since.EVER and leaf.start is None:
+        raise InputError(f"only a journey can answer `since: {leaf.since}`: a segment has neither entry nor step.")
+    return conjunction(
+        matches(scope.features.subject(leaf, aggregate), aggregate.matcher, scope.moment)
+        for aggregate in leaf.aggregates
+    )
+
+
+def _consent(leaf: ConsentRule, scope: Scope) -> Predicate:
+    return scope.consents.predicate(leaf)
+
+
+def _list(leaf: ListRule, _scope: Scope) -> Predicate:
+    member = static_list_member.c
+    on_list = select(literal(1)).where(member.list == leaf.slug, member.profile_id == profile.c.id)
+    return on_list.correlate(profile).exists()
+
+
+def _message(leaf: MessageRule, scope: Scope) -> Predicate:
+    return message_predicate(leaf, scope.moment)
+
+
+_LEAVES: Mapping[type[Leaf], Callable[[Any, Scope], Predicate]] = {
+    Constant: _constant,
+    AttributeRule: _attribute,
+    EventRule: _event,
+    ConsentRule: _consent,
+    ListRule: _list,
+    MessageRule: _message,
+}
+
+
+def _word(leaf: Leaf) -> str:
+    """The leaf's word in YAML, for the faults of what cannot be selected."""
+    return f"`{type(leaf).__name__.removesuffix('Rule').lower()}`"

@@ -1,0 +1,233 @@
+"""The few forms that SQLite, PostgreSQL and DuckDB write differently: whatever touches a JSON document or a date.
+
+Each tests what it finds before it casts, so that a value of the wrong kind is NULL on every engine: a bare cast ends
+the query on PostgreSQL and counts "abc" as a number on SQLite. Nothing here uses LIKE, which ignores case on SQLite.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, Integer, Text, column, literal_column
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeEngine
+
+from segments.moments import DATE_FORM, INSTANT_FORM
+
+_ARGUMENT = re.compile(r":([a-z]+)")
+
+
+def _form(name: str, kind: TypeEngine[Any], arguments: str, **forms: str) -> type[FunctionElement[Any]]:
+    """A piece of SQL that each dialect writes by its own form, with `:argument` where an argument belongs."""
+    element = type(name, (FunctionElement,), {"inherit_cache": True, "type": kind})
+    places = {argument: place for place, argument in enumerate(arguments.split())}
+
+    def add(dialect: str, form: str) -> None:
+        @compiles(element, dialect)
+        def write(this: Any, compiler: Any, **options: Any) -> str:
+            written = [compiler.process(argument, **options) for argument in this.clauses]
+            return _ARGUMENT.sub(lambda found: written[places[found[1]]], form)
+
+    for dialect, form in forms.items():
+        add(dialect, form)
+    return element
+
+
+# A JSON number of more digits than this would not fit a double, and PostgreSQL would end the query.
+_FITS = "< 300"
+
+_number_in = _form(
+    "number_in",
+    Double(),
+    "doc key path",
+    sqlite="CASE WHEN json_type(:doc, :path) IN ('integer', 'real') THEN CAST(json_extract(:doc, :path) AS REAL) END",
+    postgresql="CASE WHEN jsonb_typeof(:doc -> :key) = 'number' AND length(:doc ->> :key) " + _FITS + " "
+    "THEN CAST(:doc ->> :key AS DOUBLE PRECISION) END",
+    duckdb="CASE WHEN json_type(:doc, :path) IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') "
+    "THEN CAST(json_extract_string(:doc, :path) AS DOUBLE) END",
+)
+_text_in = _form(
+    "text_in",
+    Text(),
+    "doc key path",
+    sqlite="CASE json_type(:doc, :path) WHEN 'text' THEN json_extract(:doc, :path) END",
+    postgresql="(CASE jsonb_typeof(:doc -> :key) WHEN 'string' THEN :doc ->> :key END) COLLATE \"C\"",
+    duckdb="CASE json_type(:doc, :path) WHEN 'VARCHAR' THEN json_extract_string(:doc, :path) END",
+)
+_truth_in = _form(
+    "truth_in",
+    Boolean(),
+    "doc key path",
+    sqlite="CASE json_type(:doc, :path) WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
+    postgresql="CASE jsonb_typeof(:doc -> :key) WHEN 'boolean' THEN CAST(:doc ->> :key AS BOOLEAN) END",
+    duckdb="CASE json_type(:doc, :path) WHEN 'BOOLEAN' THEN CAST(json_extract_string(:doc, :path) AS BOOLEAN) END",
+)
+_exists_in = _form(
+    "exists_in",
+    Boolean(),
+    "doc key path",
+    sqlite="coalesce(json_type(:doc, :path), 'null') <> 'null'",
+    postgresql="coalesce(jsonb_typeof(:doc -> :key), 'null') <> 'null'",
+    duckdb="coalesce(json_type(:doc, :path), 'NULL') <> 'NULL'",
+)
+# One row for a plain value, one for each element of a list.
+_elements = _form(
+    "elements",
+    Text(),
+    "doc path each",
+    sqlite="(SELECT type, value FROM json_each(:doc, :path) WHERE json_type(:doc, :path) <> 'object')",
+    postgresql="(SELECT value FROM jsonb_path_query(:doc, :each) AS value)",
+    duckdb="(SELECT unnest(CASE json_type(:doc, :path) WHEN 'ARRAY' THEN CAST(json_extract(:doc, :path) AS JSON[]) "
+    "ELSE [json_extract(:doc, :path)] END) AS value)",
+)
+_number_of = _form(
+    "number_of",
+    Double(),
+    "value type",
+    sqlite="CASE WHEN :type IN ('integer', 'real') THEN CAST(:value AS REAL) END",
+    postgresql="CASE WHEN jsonb_typeof(:value) = 'number' AND length(:value #>> '{}') " + _FITS + " "
+    "THEN CAST(:value #>> '{}' AS DOUBLE PRECISION) END",
+    duckdb="CASE WHEN json_type(:value) IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') "
+    "THEN CAST(json_extract_string(:value, '$') AS DOUBLE) END",
+)
+_text_of = _form(
+    "text_of",
+    Text(),
+    "value type",
+    sqlite="CASE :type WHEN 'text' THEN :value END",
+    postgresql="(CASE jsonb_typeof(:value) WHEN 'string' THEN :value #>> '{}' END) COLLATE \"C\"",
+    duckdb="CASE json_type(:value) WHEN 'VARCHAR' THEN json_extract_string(:value, '$') END",
+)
+_truth_of = _form(
+    "truth_of",
+    Boolean(),
+    "value type",
+    sqlite="CASE :type WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
+    postgresql="CASE jsonb_typeof(:value) WHEN 'boolean' THEN CAST(:value #>> '{}' AS BOOLEAN) END",
+    duckdb="CASE json_type(:value) WHEN 'BOOLEAN' THEN CAST(json_extract_string(:value, '$') AS BOOLEAN) END",
+)
+
+_position_in = _form(
+    "position_in",
+    Integer(),
+    "text part",
+    sqlite="instr(:text, :part)",
+    postgresql="strpos(:text, :part)",
+    duckdb="strpos(:text, :part)",
+)
+_by_code_point = _form("by_code_point", Text(), "text", sqlite=":text", postgresql=':text COLLATE "C"', duckdb=":text")
+# SQLite's date() only notices that February has no 30th when it has to reckon, hence the '+0 days'.
+_day_of = _form(
+    "day_of",
+    Text(),
+    "text",
+    sqlite="CASE WHEN date(:text, '+0 days') = :text AND substr(:text, 1, 1) IN ('1', '2') THEN :text END",
+    postgresql="(CASE WHEN :text ~ '^" + DATE_FORM + '$\' THEN :text END) COLLATE "C"',
+    duckdb="CASE WHEN regexp_full_match(:text, '" + DATE_FORM + "') THEN :text END",
+)
+_instant_of = _form(
+    "instant_of",
+    BigInteger(),
+    "text",
+    sqlite="CASE WHEN :text GLOB "
+    "'[12][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-2][0-9]:[0-5][0-9]:[0-5][0-9]*' "
+    "AND date(substr(:text, 1, 10), '+0 days') = substr(:text, 1, 10) AND substr(:text, 12, 2) < '24' "
+    "AND substr(:text, 20) NOT GLOB '*[^-0-9:.Z+]*' AND strftime('%s', :text) IS NOT NULL "
+    "THEN CAST(strftime('%s', substr(:text, 1, 19) "
+    "|| CASE WHEN substr(:text, -6, 1) IN ('+', '-') THEN substr(:text, -6) ELSE '' END) AS INTEGER) * 1000000 END",
+    postgresql="CASE WHEN :text ~ '^" + INSTANT_FORM + "$' "
+    "THEN CAST(extract(epoch FROM CAST(substr(:text, 1, 19) "
+    "|| CASE WHEN substr(right(:text, 6), 1, 1) IN ('+', '-') THEN right(:text, 6) ELSE 'Z' END "
+    "AS TIMESTAMP WITH TIME ZONE)) AS BIGINT) * 1000000 END",
+    duckdb="CASE WHEN regexp_full_match(:text, '" + INSTANT_FORM + "') "
+    "THEN epoch_us(CAST(substr(:text, 1, 19) "
+    "|| CASE WHEN substr(right(:text, 6), 1, 1) IN ('+', '-') THEN right(:text, 6) ELSE 'Z' END "
+    "AS TIMESTAMP WITH TIME ZONE)) END",
+)
+# Sums of doubles differ by the order in which an engine adds them; whole ten-thousandths do not.
+_fixed = _form(
+    "fixed",
+    BigInteger(),
+    "number",
+    sqlite="CASE WHEN abs(:number) < 1e11 THEN CAST(round(:number * 10000) AS INTEGER) END",
+    postgresql="CASE WHEN abs(:number) < 1e11 THEN CAST(trunc(:number * 10000 + 0.5 * sign(:number)) AS BIGINT) END",
+    duckdb="CASE WHEN abs(:number) < 1e11 THEN CAST(trunc(:number * 10000 + 0.5 * sign(:number)) AS BIGINT) END",
+)
+
+FIXED_SCALE = 10_000
+
+
+def number_in(document: ColumnElement[Any], key: str) -> ColumnElement[float]:
+    """The number under `key` of a JSON object, or NULL."""
+    return _number_in(document, _quoted(key), _path(key))
+
+
+def text_in(document: ColumnElement[Any], key: str) -> ColumnElement[str]:
+    return _text_in(document, _quoted(key), _path(key))
+
+
+def truth_in(document: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+    return _truth_in(document, _quoted(key), _path(key))
+
+
+def exists_in(document: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+    """Whether there is a value that is not null."""
+    return _exists_in(document, _quoted(key), _path(key))
+
+
+def elements_in(document: ColumnElement[Any], key: str) -> TableValuedAlias:
+    """A table of what stands under `key`: one row for a plain value, one for each element of a list.
+
+    An object has none. Ask `number_of`, `text_of` and `truth_of` for the value of a row.
+    """
+    elements = _elements(document, _path(key), _path(key, "[*]"))
+    return elements.table_valued(column("value"), column("type"), name="element")
+
+
+def number_of(element: TableValuedAlias) -> ColumnElement[float]:
+    """The number that a row of `elements_in` holds, or NULL."""
+    return _number_of(element.c.value, element.c.type)
+
+
+def text_of(element: TableValuedAlias) -> ColumnElement[str]:
+    return _text_of(element.c.value, element.c.type)
+
+
+def truth_of(element: TableValuedAlias) -> ColumnElement[bool]:
+    return _truth_of(element.c.value, element.c.type)
+
+
+def position_in(text: ColumnElement[str], part: ColumnElement[str]) -> ColumnElement[int]:
+    """The place of `part` in `text`, from 1; 0 when it is not in it."""
+    return _position_in(text, part)
+
+
+def by_code_point(text: ColumnElement[str]) -> ColumnElement[str]:
+    """`text`, ordered as Python orders it and not by somebody's language."""
+    return _by_code_point(text)
+
+
+def day_of(text: ColumnElement[str]) -> ColumnElement[str]:
+    """`text` where it is a date of the calendar, else NULL."""
+    return _day_of(text)
+
+
+def instant_of(text: ColumnElement[str]) -> ColumnElement[int]:
+    """Microseconds since 1970 of an instant written as text, to the second, else NULL."""
+    return _instant_of(text)
+
+
+def fixed(number: ColumnElement[float]) -> ColumnElement[int]:
+    """`number` in whole ten-thousandths, halves away from zero; NULL from 1e11 on, where sums could overflow."""
+    return _fixed(number)
+
+
+def _quoted(text: str) -> ColumnElement[Any]:
+    return literal_column("'" + text.replace("'", "''") + "'", Text())
+
+
+def _path(key: str, rest: str = "") -> ColumnElement[Any]:
+    return _quoted(f'$."{key}"{rest}')
