@@ -37,11 +37,19 @@ class Gathered:
 
 
 def gather_facts(
-    connection: Connection, vault: Vault, workspace: Workspace, rows: Sequence[MessageRow], now: datetime
+    connection: Connection,
+    vault: Vault,
+    workspace: Workspace,
+    rows: Sequence[MessageRow],
+    now: datetime,
+    *,
+    takes_synthetic: bool = False,
 ) -> dict[str, Gathered]:
-    """Facts by message id."""
+    """Facts by message id. An address that an import made up is none, unless `takes_synthetic`: a sandbox does."""
     profiles = load_profiles(connection, vault, sorted({row.profile_id for row in rows}))
     addresses = {row.id: address_of(profiles[row.profile_id], row.channel) for row in rows}
+    if not takes_synthetic:
+        addresses = {key: one if one and not one.is_synthetic else None for key, one in addresses.items()}
     suppressed = _suppressed(connection, rows, addresses)
     consents = _consents(connection, rows, addresses, now)
     occupying = _occupying(connection, rows, now)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Boolean, Connection, and_, bindparam, case, func, insert, or_, select, update
 
 from core.claims import claim_rows
+from core.columns import Instant
 from core.vault import Vault
 from delivery.envelope import Envelope, MessageRow
 from delivery.policy import Reason
@@ -63,6 +64,11 @@ def _not_paused(scope: str) -> Any:
             return or_(message.c.origin_kind != kind, message.c.origin != name)
 
 
+def _moved_to(whether: str, until: str) -> Any:
+    """A new due instant, or the one that stands. Inside CASE a parameter does not learn its type from the column."""
+    return case((bindparam(whether, type_=Boolean()), bindparam(until, type_=Instant())), else_=message.c.due_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a claimed message ends without a call: held until `until`, or skipped or failed for good."""
@@ -89,7 +95,7 @@ def end_claimed(connection: Connection, worker: str, endings: Sequence[Ending], 
             status=bindparam("b_status"),
             reason=bindparam("b_reason"),
             detail=bindparam("b_detail"),
-            due_at=case((bindparam("b_held"), bindparam("b_until")), else_=message.c.due_at),
+            due_at=_moved_to("b_held", "b_until"),
             ended_at=bindparam("b_ended"),
         )
     )
@@ -107,6 +113,15 @@ def end_claimed(connection: Connection, worker: str, endings: Sequence[Ending], 
             }
             for ending in endings
         ],
+    )
+
+
+def renew_claims(connection: Connection, worker: str, now: datetime) -> None:
+    """Prolong what `worker` still holds; only a worker that lives does."""
+    connection.execute(
+        update(message)
+        .where(message.c.status == MessageStatus.CLAIMED, message.c.claimed_by == worker)
+        .values(lease_until=now + LEASE)
     )
 
 
@@ -217,7 +232,7 @@ def record_outcomes(connection: Connection, outcomes: Sequence[Outcome], now: da
             status=bindparam("b_status"),
             reason=bindparam("b_reason"),
             detail=bindparam("b_detail"),
-            due_at=case((bindparam("b_again"), bindparam("b_until")), else_=message.c.due_at),
+            due_at=_moved_to("b_again", "b_until"),
             sent_at=bindparam("b_sent"),
             ended_at=bindparam("b_ended"),
         ),

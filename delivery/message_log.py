@@ -34,7 +34,7 @@ def log_endings(
 ) -> None:
     """Log what ended without a call; a held message has not ended."""
     events = [
-        message_event(_EVENTS[ending.status], rows[ending.message_id], now, reason=str(ending.reason))
+        message_event(_EVENTS[ending.status], rows[ending.message_id], now, reason=ending.reason)
         for ending in endings
         if ending.until is None
     ]

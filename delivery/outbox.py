@@ -97,6 +97,6 @@ def requeue_unsent(connection: Connection, origin_id: str, now: datetime) -> int
             message.c.origin_id == origin_id,
             message.c.status.in_([MessageStatus.FAILED, MessageStatus.SKIPPED]),
         )
-        .values(status=MessageStatus.DUE, reason=None, detail=None, ended_at=None, due_at=now, attempt_count=0)
+        .values(status=MessageStatus.DUE, reason=None, detail=None, ended_at=None, due_at=now)
     )
     return requeued.rowcount

@@ -7,9 +7,20 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, or_, select
 
 from core.database import upsert
+from core.errors import InputError
 from delivery.tables import pause as pause_table
 
 EVERYTHING = "everything"
+_KINDS = ("channel", "sender", "campaign", "journey")
+
+
+def check_scope(scope: str) -> str:
+    """`scope` as it is, or an InputError that says how scopes are written."""
+    kind, _, name = scope.partition(":")
+    if scope != EVERYTHING and (kind not in _KINDS or not name):
+        known = f"{EVERYTHING}, or a name behind {', '.join(_KINDS)}"
+        raise InputError(f"{scope!r} cannot be paused: write {known}, such as channel:sms.")
+    return scope
 
 
 def pause(connection: Connection, scope: str, cause: str, now: datetime, until: datetime | None = None) -> None:

@@ -40,7 +40,7 @@ def quiet_until(instant: datetime, quiet: QuietHours, zone: ZoneInfo) -> datetim
 
 
 def _clock_change(start: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
-    """The instant in (start, end] at which the zone's offset changes; less than a day apart, so there is one at most."""
+    """The instant in (start, end] at which the zone's offset changes; less than a day apart, so at most one exists."""
     before = start.astimezone(zone).utcoffset()
     if end.astimezone(zone).utcoffset() == before:
         return None

@@ -84,10 +84,15 @@ def combine(reports: Iterable[Report]) -> Reported:
 
 
 def next_status(current: MessageStatus, reported: Reported) -> MessageStatus:
-    """The row's status after the reports: they settle what was open or unknown, and a refusal undoes `sent`."""
+    """The row's status after the reports: they settle what was open or unknown, and a refusal undoes `sent`.
+
+    A message that waits for its second call was accepted at the first one after all, when a report proves it.
+    """
     if reported.status is None:
         return current
     open_states: Mapping[MessageStatus, bool] = {
+        MessageStatus.DUE: reported.status is MessageStatus.SENT,
+        MessageStatus.CLAIMED: reported.status is MessageStatus.SENT,
         MessageStatus.SENDING: True,
         MessageStatus.UNKNOWN: True,
         MessageStatus.SENT: reported.status is MessageStatus.FAILED,

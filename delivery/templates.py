@@ -48,6 +48,10 @@ _PIXEL = (
     'style="display:block;border:0;width:1px;height:1px" />{% endif %}'
 )
 _UNSUBSCRIBE = re.compile(r'<a\s[^<>]*href="\{\{[-+]?\s*links\.(?:unsubscribe|preferences)\b')
+# MJML's default font is fetched from its maker, which would tell it who reads which mail.
+_REMOTE_FONTS = re.compile(
+    r"<!--\[if !mso\]><!--><link href=\"https://fonts\.googleapis\.com/.*?<!--<!\[endif\]-->", re.DOTALL
+)
 _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 _NO_CONTROL = dict.fromkeys((*range(32), 127), " ")
 
@@ -188,7 +192,7 @@ def _run_mjml(source: TemplateSource, masked: MaskedMjml) -> str:
     except ValueError as error:
         message = f"MJML cannot read the template: {error}"
         raise ConfigError([Fault(source.file, source.body.line, 1, "E170", message, end_column=1)]) from None
-    html = _resolve_prefixes(html, masked)
+    html = _resolve_prefixes(_REMOTE_FONTS.sub("", html), masked)
     hint = "it stands where MJML needs a fixed value or keeps nothing: write the value out, or move it into the text"
     flaws = [
         Flaw(meaning.offset, "E173", f"'{_first_line(meaning.source)}' would not reach the mail", hint)

@@ -10,6 +10,7 @@ import time
 from threading import Lock
 
 _TARGET = 0.95  # of the quota, because the provider's clock is not ours
+_FIRST_RATE = 10.0  # recipients a second, where a provider that names no rate asks us to slow down
 
 
 class Throttle:
@@ -27,8 +28,7 @@ class Throttle:
     def halve(self) -> None:
         """The provider said it was too fast; the next reading of its quota sets the rate anew."""
         with self._lock:
-            if self._rate is not None:
-                self._rate = max(1.0, self._rate / 2)
+            self._rate = _FIRST_RATE if self._rate is None else max(1.0, self._rate / 2)
 
     def wait(self) -> float:
         """Block until one more recipient may be sent to; answers the seconds waited."""

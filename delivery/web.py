@@ -21,7 +21,8 @@ from starlette.routing import BaseRoute, Route
 from core.errors import InputError, PermanentError, TransientError
 from core.runtime import Runtime
 from customers.workspace import get_workspace
-from delivery.callbacks.ses_events import ProviderReport, read_ses_event
+from delivery.callbacks.events import read_event
+from delivery.callbacks.ses_events import ProviderReport
 from delivery.callbacks.sns import SnsMessage, SnsVerifier
 from delivery.feedback import record_report
 
@@ -92,7 +93,7 @@ def _read(runtime: Runtime, verifier: SnsVerifier, body: bytes) -> Callback | No
     message = verifier.read(body)
     if message.type == "Notification":
         now = runtime.clock.now()
-        return Callback(f"sns:{message.message_id}", read_ses_event(message.message, now), message.message, now)
+        return Callback(f"sns:{message.message_id}", read_event(message.message, now), message.message, now)
     if message.type == "SubscriptionConfirmation" and message.token:
         _confirm(runtime, message, message.token)
     return None

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -20,7 +20,17 @@ from core.runtime import Runtime
 from customers.workspace import Workspace, get_workspace
 from delivery.envelope import Composed, Envelope, MessageRow, NotSent
 from delivery.facts import Gathered, gather_facts
-from delivery.ledger import STUCK, Ending, Outcome, back_off, begin_sending, claim_due, end_claimed, record_outcomes
+from delivery.ledger import (
+    STUCK,
+    Ending,
+    Outcome,
+    back_off,
+    begin_sending,
+    claim_due,
+    end_claimed,
+    record_outcomes,
+    renew_claims,
+)
 from delivery.message_log import log_endings, log_outcomes
 from delivery.pauses import EVERYTHING, find_pauses, pause
 from delivery.policy import Drop, Hold, Reason, decide
@@ -29,6 +39,8 @@ from delivery.tables import MessageKind, MessageStatus
 from delivery.throttle import Throttle
 
 log = logging.getLogger(__name__)
+
+_QUOTA_PAUSE = timedelta(hours=1)  # the quota is that of any 24 hours, so it frees little by little
 
 Compose = Callable[[Sequence[MessageRow], Mapping[str, Gathered]], Sequence[Composed]]
 
@@ -86,7 +98,14 @@ class DeliveryWorker:
             return DeliveryResult()
         with runtime.database.read() as connection:
             workspace = get_workspace(connection)
-            gathered = gather_facts(connection, runtime.vault, workspace, rows, now)
+            gathered = gather_facts(
+                connection,
+                runtime.vault,
+                workspace,
+                rows,
+                now,
+                takes_synthetic=bool(runtime.settings.aws_endpoint_url),
+            )
         endings, open_rows = _judge(rows, gathered, now)
         composed = self._compose(open_rows, gathered) if open_rows else []
         endings += [_not_sent(item) for item in composed if isinstance(item, NotSent)]
@@ -97,7 +116,8 @@ class DeliveryWorker:
         counts = Counter(str(ending.reason if ending.until is None else "held") for ending in endings)
         envelopes = [item for item in composed if isinstance(item, Envelope)]
         for group in batches(envelopes, self._threads):
-            counts += self._send_group(group, by_id, workspace, now)
+            # At a slow rate a batch takes minutes: each group is sent at its own instant.
+            counts += self._send_group(group, by_id, workspace, max(now, runtime.clock.now()))
         return DeliveryResult(len(rows), counts)
 
     def _send_group(
@@ -106,15 +126,15 @@ class DeliveryWorker:
         """As many messages as there are threads: at a kill no more become unknown than calls were in flight."""
         runtime = self._runtime
         with runtime.database.transaction() as connection:
+            renew_claims(connection, self._name, now)
             mine = begin_sending(connection, runtime.vault, self._name, envelopes, rows, now)
         calls = list(self._pool.map(lambda envelope: self._call(envelope, rows[envelope.message_id], now), mine))
         with runtime.database.transaction() as connection:
             outcomes = [call.outcome for call in calls]
             record_outcomes(connection, outcomes, now)
             log_outcomes(connection, runtime.vault, workspace, outcomes, rows, now)
-            for call in calls:
-                if call.error is not None:
-                    self._react(connection, rows[call.outcome.message_id], call.error, now)
+            for row, error in _distinct_errors(calls, rows):
+                self._react(connection, row, error, now)
         return Counter(outcome.status.value if outcome.until is None else "retry" for outcome in outcomes)
 
     def _call(self, envelope: Envelope, row: MessageRow, now: datetime) -> _Call:
@@ -140,6 +160,8 @@ class DeliveryWorker:
                 self._throttles[row.channel].halve()
             case Reaction.PAUSE_CHANNEL:
                 pause(connection, f"channel:{row.channel}", cause, now)
+            case Reaction.WAIT_FOR_QUOTA:
+                pause(connection, f"channel:{row.channel}", cause, now, until=now + _QUOTA_PAUSE)
             case Reaction.PAUSE_SENDER:
                 pause(connection, f"sender:{row.sender}" if row.sender else f"channel:{row.channel}", cause, now)
             case Reaction.STOP:
@@ -150,6 +172,16 @@ class DeliveryWorker:
 class _Call:
     outcome: Outcome
     error: TransportError | None = None
+
+
+def _distinct_errors(calls: Sequence[_Call], rows: Mapping[str, MessageRow]) -> list[tuple[MessageRow, TransportError]]:
+    """One of each kind of error of a group: eight calls that were too fast are one reason to slow down."""
+    distinct: dict[tuple[object, ...], tuple[MessageRow, TransportError]] = {}
+    for call in calls:
+        if call.error is not None:
+            row = rows[call.outcome.message_id]
+            distinct.setdefault((call.error.reaction, row.channel, row.sender), (row, call.error))
+    return list(distinct.values())
 
 
 def _judge(
@@ -175,7 +207,14 @@ def _not_sent(item: NotSent) -> Ending:
 
 
 _KEEPS_ITS_TURN = frozenset(
-    {Reaction.RETRY, Reaction.SLOW_DOWN, Reaction.PAUSE_CHANNEL, Reaction.PAUSE_SENDER, Reaction.STOP}
+    {
+        Reaction.RETRY,
+        Reaction.SLOW_DOWN,
+        Reaction.PAUSE_CHANNEL,
+        Reaction.WAIT_FOR_QUOTA,
+        Reaction.PAUSE_SENDER,
+        Reaction.STOP,
+    }
 )
 
 

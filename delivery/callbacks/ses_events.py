@@ -6,11 +6,10 @@ Shapes: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-import msgspec
 
 from core.clock import in_utc
 from core.errors import InputError
@@ -54,25 +53,27 @@ class ProviderReport:
     sub_kind: str | None = None
 
 
-def read_ses_event(text: str, received_at: datetime) -> ProviderReport:
-    """The report in the text of an SNS notification; raises InputError when it is none of SES's."""
+def read_ses_event(event: Mapping[str, Any], received_at: datetime) -> ProviderReport:
+    """The report in one event; raises InputError when it is none of SES's."""
     try:
-        event = msgspec.json.decode(text)
         mail = event["mail"]
         word = str(event.get("eventType") or event["notificationType"])
         provider_id = str(mail["messageId"])
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError):
         raise InputError("this is no SES event: it has no eventType or no mail.messageId.") from None
-    detail = event.get(_DETAILS.get(word, "")) or {}
-    tags = mail.get("tags") or {}
-    ours = tags.get(MESSAGE_TAG) or [None]
+    detail = _mapping(event.get(_DETAILS.get(word, "")))
+    ours = _mapping(mail.get("tags")).get(MESSAGE_TAG) or [None]
     return ProviderReport(
         kind=_kind(word, detail),
-        message_id=ours[0],
+        message_id=str(ours[0]) if isinstance(ours, list) and ours[0] else None,
         provider_id=provider_id,
         occurred_at=_instant(detail.get("timestamp") or mail.get("timestamp"), received_at),
         sub_kind=_sub_kind(word, detail),
     )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _kind(word: str, detail: dict[str, Any]) -> ReportKind:

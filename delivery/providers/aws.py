@@ -17,6 +17,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
+    ParamValidationError,
     ProxyConnectionError,
     SSLError,
 )
@@ -42,6 +43,8 @@ _REACTIONS = {
     "AccessDeniedException": Reaction.PAUSE_CHANNEL,
     "ExpiredTokenException": Reaction.RETRY,
     "ExpiredToken": Reaction.RETRY,
+    "RequestExpired": Reaction.RETRY,
+    "RequestTimeTooSkewed": Reaction.RETRY,
     "InvalidSignatureException": Reaction.PAUSE_CHANNEL,
     "UnrecognizedClientException": Reaction.PAUSE_CHANNEL,
 }
@@ -55,14 +58,17 @@ _NOT_ACCEPTED = (
     CredentialRetrievalError,
 )
 _SERVER_FAULT = 500
+_NOT_ALLOWED = (401, 403)
+_DAY_IS_OVER = "Daily message quota exceeded"
 
 
 def create_client(service: str, *, region: str, endpoint_url: str, connections: int) -> Any:
     """A boto3 client that makes each call exactly once."""
     session = boto3.session.Session(region_name=region)
     credentials: dict[str, str] = {}
-    if endpoint_url and session.get_credentials() is None:
-        # A stand-in checks no credentials, and a machine that only tries things out has none.
+    if endpoint_url.startswith("http://"):
+        # AWS is never spoken to without TLS, so this is a stand-in: it checks no credentials, and a machine that only
+        # tries things out has none (boto3 would look for some at the address of EC2's metadata).
         credentials = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
     config = Config(
         retries={"total_max_attempts": 1},
@@ -81,12 +87,21 @@ def as_transport_error(error: Exception) -> TransportError:
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", "Unknown"))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        reaction = _REACTIONS.get(code)
-        if reaction is None:
-            reaction = Reaction.UNKNOWN if status >= _SERVER_FAULT else Reaction.REJECT
-        return TransportError(reaction, code)
+        if _DAY_IS_OVER in str(error.response.get("Error", {}).get("Message", "")):
+            return TransportError(Reaction.WAIT_FOR_QUOTA, code)
+        return TransportError(_REACTIONS.get(code) or _reaction_to_status(status), code)
+    if isinstance(error, ParamValidationError):  # boto3 itself refused, so nothing went out
+        return TransportError(Reaction.REJECT, type(error).__name__)
     if isinstance(error, _NOT_ACCEPTED):
         return TransportError(Reaction.RETRY, type(error).__name__)
     if isinstance(error, BotoCoreError):
         return TransportError(Reaction.UNKNOWN, type(error).__name__)
     return TransportError(Reaction.UNKNOWN, type(error).__name__)
+
+
+def _reaction_to_status(status: int) -> Reaction:
+    """What to do about an error whose name is not in the table."""
+    if status >= _SERVER_FAULT:
+        return Reaction.UNKNOWN
+    # What we may not do is no fault of the message.
+    return Reaction.PAUSE_CHANNEL if status in _NOT_ALLOWED else Reaction.REJECT

@@ -15,6 +15,7 @@ class Reaction(StrEnum):
     RETRY = "retry"  # not accepted: due again after a back-off
     SLOW_DOWN = "slow_down"  # not accepted: due again, at half the rate
     PAUSE_CHANNEL = "pause_channel"  # not accepted, and nobody is marked failed
+    WAIT_FOR_QUOTA = "wait_for_quota"  # the day's amount is used up: the channel pauses, and goes on by itself
     PAUSE_SENDER = "pause_sender"
     STOP = "stop"  # everything, no automatic resume
     REJECT = "reject"  # permanent for this message
