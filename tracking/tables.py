@@ -15,7 +15,7 @@ engagement_event = Table(
     transaction_column(),
     Column("message_id", String(36), ForeignKey("message.id"), nullable=False),
     Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
-    Column("kind", String(15), nullable=False),  # opened | clicked | unsubscribed
+    Column("kind", String(15), nullable=False),  # opened | clicked | probed (a HEAD: evidence only) | unsubscribed
     Column("link_no", Integer),
     Column("link_tag", String(100)),
     Column("occurred_at", Instant, nullable=False),

@@ -1,0 +1,92 @@
+"""Writes the addresses that stand in one message: its tracked links, its pixel, and its ways out.
+
+Where a link leads is not part of its address: static links lead where the stored template version says, links made for
+this message alone where its row says. Following a link is the business of `destinations`.
+"""
+
+from __future__ import annotations
+
+from core.errors import InputError
+from tracking.tokens import KeyRing, TokenKind, write
+
+# A link inside a loop has one number and many addresses: the number takes ten bits, the address's turn the other six.
+MAX_LINKS = 1 << 10
+MAX_TURNS = 1 << 6
+
+
+class MessageLinks:
+    """The links of one message.
+
+    `token_id` is that of its row, `consent_handle` its handle (`handles.ensure_handles`), without which it has no way
+    out. `opens` is `tracking.opens` of the workspace: only "individual" puts a pixel into the message. After rendering,
+    `destinations` holds where the links lead that were made for this message alone: it belongs on the envelope.
+    """
+
+    __slots__ = ("_consent_handle", "_key_ring", "_opens", "_token_id", "_turns", "_url", "destinations")
+
+    def __init__(
+        self,
+        public_url: str,
+        key_ring: KeyRing,
+        token_id: int,
+        consent_handle: int | None = None,
+        *,
+        opens: str = "individual",
+    ) -> None:
+        self._url = public_url.rstrip("/")
+        self._key_ring = key_ring
+        self._token_id = token_id
+        self._consent_handle = consent_handle
+        self._opens = opens
+        self._turns: dict[int, dict[str, str]] = {}
+        self.destinations: dict[str, str] = {}
+
+    def write_link(self, number: int, url: str | None) -> str:
+        """The address in the message for link `number` of its template; `url` is None where the template knows it.
+
+        From the 65th different address of one link on, the address itself stands there, untracked. Raises InputError
+        for a template with more than 1,023 links.
+        """
+        if not 0 <= number < MAX_LINKS:
+            raise InputError(f"a template has at most {MAX_LINKS - 1:,} links: split it.")
+        if url is None:
+            return self._click(number)
+        written = self._turns.setdefault(number, {})
+        if url not in written:
+            if len(written) == MAX_TURNS:
+                return url
+            link_no = len(written) * MAX_LINKS + number
+            written[url] = self._click(link_no)
+            self.destinations[str(link_no)] = url
+        return written[url]
+
+    def urls(self) -> dict[str, str]:
+        """What templates read as `links.…`: view_in_browser, and where they exist pixel, unsubscribe, preferences."""
+        urls = {"view_in_browser": f"{self._url}/v/{self._message_token(TokenKind.VIEW)}"}
+        if self._opens == "individual":
+            urls["pixel"] = f"{self._url}/o/{self._message_token(TokenKind.OPEN)}.gif"
+        if self._consent_handle is not None:
+            urls["unsubscribe"] = self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)
+            urls["preferences"] = self._way_out("p", TokenKind.PREFERENCES, self._consent_handle)
+        return urls
+
+    def headers(self) -> dict[str, str]:
+        """The headers of one-click unsubscribing (RFC 8058), for marketing mail; none without a handle."""
+        if self._consent_handle is None:
+            return {}
+        way_out = self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)
+        return {"List-Unsubscribe": f"<{way_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+    def _click(self, link_no: int) -> str:
+        return f"{self._url}/c/{write(self._key_ring, TokenKind.CLICK, self._token_id, link_no)}"
+
+    def _message_token(self, kind: TokenKind) -> str:
+        return write(self._key_ring, kind, self._token_id)
+
+    def _way_out(self, path: str, kind: TokenKind, handle: int) -> str:
+        return f"{self._url}/{path}/{write(self._key_ring, kind, handle)}"
+
+
+def template_number(link_no: int) -> int:
+    """The number, within the template, of the link that a click token names."""
+    return link_no % MAX_LINKS

@@ -1,0 +1,132 @@
+"""Takes the calls of one request into the customer view: people, attributes, events, orders.
+
+Each call is checked before anything is written, so that one that makes no sense leaves no trace but its reason. The
+same call sent twice changes nothing: events and orders are known by their key, identifications by their message id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.database import insert_ignore
+from core.errors import InputError
+from core.vault import Vault
+from customers.log import NewEvent, append_events
+from customers.orders import NewOrder, record_orders
+from customers.profiles import check_attributes, set_attributes_of_all
+from customers.tables import event_key
+from customers.workspace import Workspace
+from tracking.event_mapping import ORDER_COMPLETED, event_name, read_traits, to_event, to_order
+from tracking.event_spec import Call, CallKind, Left
+from tracking.people import Person, is_known_user, read_person, resolve_people
+from tracking.write_keys import WriteKey
+
+
+@dataclass(frozen=True, slots=True)
+class CallBatch:
+    """The readable calls of one request with their places in it, and who posted them."""
+
+    calls: tuple[tuple[int, Call], ...]
+    posted_by: WriteKey
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many calls were taken, which were left out, and what was passed over within those that were taken."""
+
+    accepted: int
+    left: tuple[Left, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    call: Call
+    person: Person
+    meaning: NewEvent | NewOrder | None  # None for identify and alias
+
+
+def record_calls(connection: Connection, vault: Vault, workspace: Workspace, batch: CallBatch) -> Taken:
+    """Store the calls of one request in their order."""
+    checked: list[_Checked] = []
+    left: list[Left] = []
+    for index, call in batch.calls:
+        try:
+            checked.append(_check(connection, vault, workspace, call, batch.posted_by))
+        except InputError as error:
+            left.append(Left(index, str(error)))
+    profile_ids = resolve_people(connection, vault, [item.person for item in checked], batch.received_at)
+    remarks = [remark for item in checked for remark in item.person.refused]
+    remarks += _learn_attributes(connection, vault, workspace, checked, profile_ids, batch)
+    _store(connection, vault, workspace, checked, profile_ids, batch)
+    return Taken(len(checked), tuple(left), tuple(remarks))
+
+
+def _check(connection: Connection, vault: Vault, workspace: Workspace, call: Call, posted_by: WriteKey) -> _Checked:
+    person = read_person(vault, call, posted_by.kind, workspace.country)
+    if call.kind is CallKind.IDENTIFY:
+        return _Checked(call, person, None)
+    if call.kind is CallKind.ALIAS:
+        if call.previous_id is None or call.user_id is None:
+            raise InputError("an alias names a previousId and a userId.")
+        if is_known_user(connection, call.previous_id):
+            raise InputError("its previousId is a known user: two users are merged by a person, not by an alias.")
+        return _Checked(call, person, None)
+    if call.kind is CallKind.TRACK and event_name(call) == ORDER_COMPLETED:
+        return _Checked(call, person, to_order(call, posted_by.name, workspace.currency))
+    return _Checked(call, person, to_event(call, posted_by.name))
+
+
+def _learn_attributes(
+    connection: Connection,
+    vault: Vault,
+    workspace: Workspace,
+    checked: Sequence[_Checked],
+    profile_ids: Sequence[int | None],
+    batch: CallBatch,
+) -> list[str]:
+    """Set what new identifications say about people; answers what did not fit."""
+    identified = [
+        (item.call, profile_id)
+        for item, profile_id in zip(checked, profile_ids, strict=True)
+        if item.call.kind is CallKind.IDENTIFY and profile_id is not None
+    ]
+    keys = [{"key": f"{batch.posted_by.name}:{call.key}", "received_at": batch.received_at} for call, _ in identified]
+    new = {key for (key,) in insert_ignore(connection, event_key, keys, returning=["key"])}
+    by_profile: dict[int, dict[str, Any]] = {}
+    remarks = []
+    for call, profile_id in identified:
+        if f"{batch.posted_by.name}:{call.key}" not in new:
+            continue
+        for name, value in read_traits(call.traits).attributes.items():
+            try:
+                by_profile.setdefault(profile_id, {}).update(check_attributes(workspace, {name: value}))
+            except InputError as error:
+                remarks.append(str(error))
+    set_attributes_of_all(connection, vault, workspace, by_profile, batch.received_at)
+    return remarks
+
+
+def _store(
+    connection: Connection,
+    vault: Vault,
+    workspace: Workspace,
+    checked: Sequence[_Checked],
+    profile_ids: Sequence[int | None],
+    batch: CallBatch,
+) -> None:
+    meanings = [
+        replace(item.meaning, profile_id=profile_id)
+        for item, profile_id in zip(checked, profile_ids, strict=True)
+        if item.meaning is not None
+    ]
+    events = [meaning for meaning in meanings if isinstance(meaning, NewEvent)]
+    orders = [meaning for meaning in meanings if isinstance(meaning, NewOrder)]
+    append_events(connection, vault, workspace, events, batch.received_at)
+    record_orders(connection, vault, workspace, orders, source=batch.posted_by.name, received_at=batch.received_at)

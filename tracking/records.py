@@ -1,0 +1,49 @@
+"""What can be queued for storing, and who stores each kind: the function that the ingestion is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from core.runtime import Runtime
+from core.vault import Vault
+from customers.workspace import get_workspace
+from tracking.engagement import Engagement, record_engagement
+from tracking.ingestion import Ingestion
+from tracking.record_calls import CallBatch, record_calls
+from tracking.unsubscribe import ChoosePreferences, Unsubscribe, record_preferences, record_unsubscribe
+
+Record = Engagement | CallBatch | Unsubscribe | ChoosePreferences
+
+
+def create_ingestion(runtime: Runtime) -> Ingestion[Record]:
+    """The one writer of this process, to be started and stopped by whoever serves the routes."""
+    return Ingestion(runtime.database, store_in(runtime.vault))
+
+
+def store_in(vault: Vault) -> Callable[[Connection, Sequence[Record]], list[Any]]:
+    """`store(connection, records)`: answers for each record what its own function answers, None for an engagement."""
+
+    def store(connection: Connection, records: Sequence[Record]) -> list[Any]:
+        # Opens and clicks come in numbers and depend on nothing else in the batch: they are stored together.
+        record_engagement(connection, [record for record in records if isinstance(record, Engagement)])
+        others = [record for record in records if not isinstance(record, Engagement)]
+        if not others:
+            return [None] * len(records)
+        workspace = get_workspace(connection)
+        results: list[Any] = []
+        for record in records:
+            match record:
+                case CallBatch():
+                    results.append(record_calls(connection, vault, workspace, record))
+                case Unsubscribe():
+                    results.append(record_unsubscribe(connection, vault, workspace, record))
+                case ChoosePreferences():
+                    results.append(record_preferences(connection, vault, workspace, record))
+                case Engagement():
+                    results.append(None)
+        return results
+
+    return store
