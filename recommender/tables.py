@@ -39,7 +39,7 @@ related_item = Table(
     "related_item",  # the ranking index: for each item its best companions
     metadata,
     Column("rule_set_id", Id, ForeignKey("rule_set.id"), primary_key=True),
-    Column("sku", String(100), primary_key=True),
+    Column("sku", String(100), primary_key=True),  # also "*" and "*category": best sellers
     Column("rank", Integer, primary_key=True, autoincrement=False),
     Column("related_sku", String(100), nullable=False),
     Column("score", Float, nullable=False),
@@ -56,7 +56,7 @@ offer_decision = Table(
     Column("is_holdout", Boolean, nullable=False),  # gets best sellers instead
     Column("rule_set_id", BigInteger),
     Column("fallback_level", String(20), nullable=False),
-    Column("items", Document, nullable=False),  # skus in the order shown
+    Column("items", Document, nullable=False),  # sku, reason and score of each, in the order shown
     Column("decided_at", Instant, nullable=False),
     Index("ix_offer_decision_profile_id", "profile_id", "decided_at"),
 )

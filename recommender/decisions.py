@@ -1,0 +1,94 @@
+"""What was decided once stays decided: offer decisions in the database, found again by what caused them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from core.database import batches, insert_ignore
+from core.ids import derived_id
+from recommender.choice import Level
+from recommender.tables import offer_decision
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """One product of a decision, as it was explained at the time."""
+
+    sku: str
+    reason: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """One row of `offer_decision`; `profile_id` is None where nobody is known."""
+
+    id: str
+    offer: str
+    surface: str
+    profile_id: int | None
+    is_holdout: bool
+    rule_set_id: int | None
+    fallback_level: Level
+    items: tuple[StoredItem, ...]
+    decided_at: datetime
+
+
+def decision_id(offer: str, key: str, profile_id: int) -> str:
+    """The id of what is decided for a profile by one cause, such as a launch, a step run, a page view."""
+    return derived_id("offer_decision", offer, key, profile_id)
+
+
+def find_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, StoredDecision]:
+    """Those of `ids` that were decided before."""
+    found = {}
+    for some in batches(ids, _BATCH):
+        for row in connection.execute(select(offer_decision).where(offer_decision.c.id.in_(some))):
+            found[row.id] = _stored(row)
+    return found
+
+
+def record_decisions(connection: Connection, decisions: Sequence[StoredDecision]) -> dict[str, StoredDecision]:
+    """Store what was not decided before and answer what stands: somebody else may have been first."""
+    standing: dict[str, StoredDecision] = {}
+    for some in batches(decisions, _BATCH):
+        new = insert_ignore(connection, offer_decision, [_row(one) for one in some], returning=["id"])
+        mine = {number for (number,) in new}
+        standing |= {one.id: one for one in some if one.id in mine}
+        standing |= find_decisions(connection, [one.id for one in some if one.id not in mine])
+    return standing
+
+
+def _row(decision: StoredDecision) -> Mapping[str, Any]:
+    return {
+        "id": decision.id,
+        "offer": decision.offer,
+        "surface": decision.surface,
+        "profile_id": decision.profile_id,
+        "is_holdout": decision.is_holdout,
+        "rule_set_id": decision.rule_set_id,
+        "fallback_level": decision.fallback_level,
+        "items": [{"sku": item.sku, "reason": item.reason, "score": item.score} for item in decision.items],
+        "decided_at": decision.decided_at,
+    }
+
+
+def _stored(row: Row[Any]) -> StoredDecision:
+    return StoredDecision(
+        row.id,
+        row.offer,
+        row.surface,
+        row.profile_id,
+        row.is_holdout,
+        row.rule_set_id,
+        Level(row.fallback_level),
+        tuple(StoredItem(item["sku"], item["reason"], item["score"]) for item in row.items),
+        row.decided_at,
+    )

@@ -1,0 +1,98 @@
+"""Who may be shown an offer at all: the right time, the right people, and not too often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, func, select
+
+from core.vault import Vault
+from customers.tables import ProfileStatus, profile
+from customers.workspace import get_workspace
+from recommender.offer_definition import Offer, ShowLimit
+from recommender.tables import offer_decision, offer_impression
+from segments.definition import load_segments, rules_of
+from segments.membership import matching
+from segments.rules import Rule, SegmentRule, iter_leaves
+
+
+class Withheld(StrEnum):
+    """Why somebody is offered nothing."""
+
+    NOT_LIVE = "not_live"
+    NOT_NOW = "not_now"
+    NO_PROFILE = "no_profile"
+    NOT_ELIGIBLE = "not_eligible"
+    SHOWN_ENOUGH = "shown_enough"
+
+
+def find_withheld(
+    connection: Connection,
+    offer: Offer,
+    profile_ids: Sequence[int],
+    *,
+    surface: str,
+    now: datetime,
+    vault: Vault | None = None,
+) -> dict[int, Withheld]:
+    """Those of at most some hundred profiles to whom the offer is not shown, and why; the others may see it."""
+    outside = is_outside(offer, now)
+    if outside is not None:
+        return dict.fromkeys(profile_ids, outside)
+    active = set(
+        connection.execute(
+            select(profile.c.id).where(profile.c.id.in_(profile_ids), profile.c.status == ProfileStatus.ACTIVE)
+        ).scalars()
+    )
+    withheld = {number: Withheld.NO_PROFILE for number in profile_ids if number not in active}
+    left = [number for number in profile_ids if number in active]
+    if offer.eligible is not None and left:
+        fits = _fitting(connection, offer.eligible, left, now, vault)
+        withheld |= {number: Withheld.NOT_ELIGIBLE for number in left if number not in fits}
+    for limit in offer.limits:
+        if limit.channel is None or limit.channel == surface:
+            often = _shown_often(connection, offer.slug, limit, left, now)
+            withheld |= {number: Withheld.SHOWN_ENOUGH for number in left if number in often}
+    return withheld
+
+
+def is_outside(offer: Offer, now: datetime) -> Withheld | None:
+    """Whether the offer is not live, or not yet, or no more."""
+    if not offer.is_live:
+        return Withheld.NOT_LIVE
+    early = offer.valid_from is not None and now < offer.valid_from
+    late = offer.valid_to is not None and now >= offer.valid_to
+    return Withheld.NOT_NOW if early or late else None
+
+
+def _fitting(
+    connection: Connection, rule: Rule, profile_ids: Sequence[int], now: datetime, vault: Vault | None
+) -> set[int]:
+    asks_segments = any(isinstance(leaf, SegmentRule) for leaf in iter_leaves(rule))
+    segments = rules_of(load_segments(connection)) if asks_segments else {}
+    workspace = get_workspace(connection)
+    return matching(connection, rule, profile_ids, now, workspace=workspace, segments=segments, vault=vault)
+
+
+def _shown_often(
+    connection: Connection, slug: str, limit: ShowLimit, profile_ids: Sequence[int], now: datetime
+) -> set[int]:
+    showings = func.count(offer_impression.c.decision_id.distinct())
+    query = (
+        select(offer_decision.c.profile_id)
+        .join(offer_impression, offer_impression.c.decision_id == offer_decision.c.id)
+        .where(
+            offer_decision.c.profile_id.in_(profile_ids),
+            offer_decision.c.offer == slug,
+            offer_impression.c.kind == "shown",
+            offer_impression.c.occurred_at >= now - limit.per,
+            offer_impression.c.occurred_at < now,
+        )
+        .group_by(offer_decision.c.profile_id)
+        .having(showings >= limit.shows)
+    )
+    if limit.channel is not None:
+        query = query.where(offer_decision.c.surface == limit.channel)
+    return {number for number in connection.execute(query).scalars() if number is not None}

@@ -1,0 +1,259 @@
+"""Deciding what is offered to whom, for many profiles at once.
+
+A chain of candidates (what is bought together with the profile's basket, best sellers of its categories, best sellers,
+the catalogue) runs through hard filters until the offer's places are filled. A share of the profiles, drawn by a hash,
+sees best sellers instead, so that the worth of the rest can be measured. Once made, a decision is answered unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from core.database import batches
+from core.ids import bucket, derived_id
+from core.vault import Vault
+from recommender.catalogue import Catalogue
+from recommender.choice import Candidate, Level, choose, deepest
+from recommender.decisions import (
+    StoredDecision,
+    StoredItem,
+    decision_id,
+    find_decisions,
+    record_decisions,
+)
+from recommender.eligibility import Withheld, find_withheld, is_outside
+from recommender.history import BOUGHT_LATELY, History, load_histories
+from recommender.offer_definition import Basis, Fallback, Model, Offer
+from recommender.published import Index, get_index
+from recommender.related import Related, basis_of, best_selling
+
+_BATCH = 500
+_CATEGORIES = 3
+_NOBODY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OfferItem:
+    """One product as a template shows it; `price` is in minor units of `currency`, `reason` in a customer's words."""
+
+    sku: str
+    name: str
+    price: int | None
+    currency: str | None
+    url: str | None
+    image_url: str | None
+    reason: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class OfferDecision:
+    """What one profile is offered. `withheld` says why there is nothing, and then no decision is stored under `id`."""
+
+    id: str
+    offer: str
+    items: tuple[OfferItem, ...]
+    is_holdout: bool
+    fallback_level: Level
+    withheld: Withheld | None = None
+
+
+def decide_offers(
+    connection: Connection,
+    offer: Offer,
+    profile_ids: Sequence[int],
+    *,
+    surface: str,
+    key: str,
+    now: datetime,
+    entry_skus: Mapping[int, Sequence[str]] | None = None,
+    vault: Vault | None = None,
+) -> dict[int, OfferDecision]:
+    """A decision for every given profile. `key` names the cause: the same cause gets the same decision, however often.
+
+    `surface` is email, sms or widget; `entry_skus` gives the products of the event that began it, by profile. `vault`
+    is needed where `eligible` asks for a sealed attribute (else InputError). Names and prices are those of now, also in
+    a decision that was made before.
+    """
+    catalogue = Catalogue(connection, offer.recommend.where, now)
+    index = get_index(connection)
+    decided: dict[int, OfferDecision] = {}
+    for some in batches(list(dict.fromkeys(profile_ids)), _BATCH):
+        ids = {number: decision_id(offer.slug, key, number) for number in some}
+        standing = find_decisions(connection, list(ids.values()))
+        new = [number for number in some if ids[number] not in standing]
+        withheld = find_withheld(connection, offer, new, surface=surface, now=now, vault=vault) if new else {}
+        chosen = [number for number in new if number not in withheld]
+        if chosen:
+            histories = load_histories(connection, chosen, now)
+            fresh = _decide(index, catalogue, offer, histories, entry_skus or {}, ids, surface, now)
+            standing |= record_decisions(connection, fresh)
+        catalogue.load(item.sku for decision in standing.values() for item in decision.items)
+        for number in some:
+            stored = standing.get(ids[number])
+            decided[number] = (
+                _shown(stored, catalogue)
+                if stored is not None
+                else OfferDecision(ids[number], offer.slug, (), is_holdout=False, fallback_level=Level.NONE,
+                                   withheld=withheld.get(number))
+            )  # fmt: skip
+    return decided
+
+
+def propose_to_nobody(
+    connection: Connection, offer: Offer, skus: Sequence[str], *, surface: str, now: datetime
+) -> StoredDecision:
+    """What goes with some products, for a page whose reader is unknown; nothing is stored.
+
+    Its id is derived from the answer, so that equal answers are one decision. It has no items where the offer is not
+    live or asks for people of a kind.
+    """
+    index = get_index(connection)
+    items: tuple[StoredItem, ...] = ()
+    level = Level.NONE
+    if is_outside(offer, now) is None and offer.eligible is None:
+        to_all = replace(offer, recommend=replace(offer.recommend, holdout=Decimal(0), of=Basis.ENTRY))
+        catalogue = Catalogue(connection, offer.recommend.where, now)
+        (answer,) = _decide(
+            index, catalogue, to_all, {_NOBODY: History()}, {_NOBODY: skus}, {_NOBODY: ""}, surface, now
+        )
+        items, level = answer.items, answer.fallback_level
+    number = derived_id("offer_decision", offer.slug, surface, index.rule_set_id, *(item.sku for item in items))
+    return StoredDecision(number, offer.slug, surface, None, False, index.rule_set_id, level, items, now)
+
+
+def show_decision(connection: Connection, stored: StoredDecision) -> OfferDecision:
+    """A decision with what its products are called and cost now."""
+    catalogue = Catalogue(connection)
+    catalogue.load(item.sku for item in stored.items)
+    return _shown(stored, catalogue)
+
+
+def is_held_out(offer: Offer, profile_id: int) -> bool:
+    """Whether a profile sees best sellers for comparison: by a hash, the same for all time."""
+    return bucket(f"offer:{offer.slug}", profile_id) < offer.recommend.holdout * 100
+
+
+def _decide(
+    index: Index,
+    catalogue: Catalogue,
+    offer: Offer,
+    histories: Mapping[int, History],
+    entry_skus: Mapping[int, Sequence[str]],
+    ids: Mapping[int, str],
+    surface: str,
+    now: datetime,
+) -> list[StoredDecision]:
+    held_out = {number: is_held_out(offer, number) for number in histories}
+    bases = {
+        number: {} if held_out[number] else basis_of(offer.recommend, history, entry_skus.get(number, ()))
+        for number, history in histories.items()
+    }
+    related = Related(index, bases)
+    catalogue.load({sku for basis in bases.values() for sku in basis} | related.skus())
+    decisions = []
+    for number, history in histories.items():
+        chosen = _choose(
+            index,
+            catalogue,
+            offer,
+            history,
+            entry_skus.get(number, ()),
+            bases[number],
+            related.candidates(number),
+            now,
+            is_holdout=held_out[number],
+        )
+        decisions.append(
+            StoredDecision(
+                ids[number],
+                offer.slug,
+                surface,
+                number,
+                held_out[number],
+                index.rule_set_id,
+                deepest(candidate.level for candidate in chosen),
+                tuple(StoredItem(item.sku, _reason(item, catalogue), round(item.score, 6)) for item in chosen),
+                now,
+            )
+        )
+    return decisions
+
+
+def _choose(
+    index: Index,
+    catalogue: Catalogue,
+    offer: Offer,
+    history: History,
+    entry: Sequence[str],
+    basis: Mapping[str, float],
+    related: Iterator[Candidate],
+    now: datetime,
+    *,
+    is_holdout: bool,
+) -> list[Candidate]:
+    recommend = offer.recommend
+    in_basket = {*history.cart, *entry}
+    bought = set(history.bought if recommend.exclude_owned else history.bought_since(now - BOUGHT_LATELY))
+    fills_up = is_holdout or recommend.model is Model.BESTSELLERS or recommend.fallback is Fallback.BESTSELLERS
+
+    def is_allowed(sku: str) -> bool:
+        product = catalogue.find(sku)
+        if product is None or not product.is_for_sale or sku in in_basket:
+            return False
+        return sku not in bought or product.is_replenishable
+
+    def category_of(sku: str) -> str | None:
+        product = catalogue.find(sku)
+        return product.category if product else None
+
+    def candidates() -> Iterator[Candidate]:
+        yield from related
+        if not fills_up:
+            return
+        categories = dict.fromkeys(filter(None, map(category_of, basis)))
+        for category in list(categories)[:_CATEGORIES]:
+            yield from best_selling(index.best_sellers(category), catalogue, Level.CATEGORY, category)
+        yield from best_selling(index.best_sellers(), catalogue, Level.BESTSELLERS)
+
+    def last_resort() -> Iterator[Candidate]:
+        if fills_up:
+            yield from (Candidate(sku, Level.CATALOGUE) for sku in catalogue.everything_for_sale())
+
+    return choose(
+        recommend.count,
+        candidates(),
+        last_resort,
+        is_allowed=is_allowed,
+        category_of=category_of,
+        per_category=recommend.per_category,
+    )
+
+
+def _reason(item: Candidate, catalogue: Catalogue) -> str:
+    if item.level is Level.RULES and item.because is not None:
+        other = catalogue.find(item.because)
+        return f"bought together with {other.name if other else item.because}"
+    if item.level is Level.CATEGORY:
+        return f"a favourite in {item.because}"
+    return "a best seller" if item.level is Level.BESTSELLERS else "from our range"
+
+
+def _shown(stored: StoredDecision, catalogue: Catalogue) -> OfferDecision:
+    items = []
+    for item in stored.items:
+        product = catalogue.find(item.sku)
+        if product is None:  # taken out of the catalogue since
+            continue
+        items.append(
+            OfferItem(
+                item.sku, product.name, product.price, product.currency, product.url, product.image_url,
+                item.reason, item.score,
+            )
+        )  # fmt: skip
+    return OfferDecision(stored.id, stored.offer, tuple(items), stored.is_holdout, stored.fallback_level)
