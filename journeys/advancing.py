@@ -1,0 +1,103 @@
+"""Moves many enrolments at once: runs the engine, answers what it asks, carries out what it causes, and goes on.
+
+One bad profile does not stop the others: an error that nobody foresaw is written into its journal and counts as a
+failure of the step where it stands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from journeys.answers import Asking, Scene, answer
+from journeys.effects import apply
+from journeys.engine import advance
+from journeys.people import load_people
+from journeys.questions import Facts, Person, Question
+from journeys.transition import Asked, Broken, EnqueueMessage, Enrolment, Resumed, Transition, Wake
+
+_log = logging.getLogger("postilion.journeys")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What came of it, in numbers."""
+
+    advanced: int = 0
+    messages: int = 0
+    ended: int = 0
+
+    def __add__(self, other: Moved) -> Moved:
+        return Moved(self.advanced + other.advanced, self.messages + other.messages, self.ended + other.ended)
+
+
+@dataclass(slots=True)
+class _Move:
+    enrolment: Enrolment
+    wake: Wake
+    answers: dict[Question, Any] = field(default_factory=dict)
+
+
+def advance_all(connection: Connection, scene: Scene, moves: Sequence[tuple[Enrolment, Wake]]) -> Moved:
+    """Move each enrolment as far as it goes now. The caller holds their locks; nothing is committed."""
+    total = Moved()
+    open_moves = [_Move(enrolment, wake) for enrolment, wake in moves]
+    people = load_people(connection, {enrolment.profile_id for enrolment, _ in moves})
+    while open_moves:
+        finished: list[tuple[_Move, Transition]] = []
+        asking: list[tuple[_Move, frozenset[Question]]] = []
+        for move in open_moves:
+            outcome = _advance_one(scene, move, people)
+            if isinstance(outcome, Asked):
+                asking.append((move, outcome.questions))
+            elif outcome is not None:
+                finished.append((move, outcome))
+        _answer(connection, scene, asking)
+        changed = [(move, outcome) for move, outcome in finished if _says_something(move, outcome)]
+        after = apply(connection, scene, [outcome for _, outcome in changed])
+        total += _count(outcome for _, outcome in changed)
+        open_moves = [move for move, _ in asking]
+        for (_, outcome), enrolment in zip(changed, after, strict=True):
+            if outcome.is_unfinished:
+                open_moves.append(_Move(enrolment, Resumed(outcome.steps_done)))
+    return total
+
+
+def _advance_one(scene: Scene, move: _Move, people: dict[int, Person]) -> Transition | Asked | None:
+    enrolment = move.enrolment
+    journey = scene.catalogue.journeys.get((enrolment.journey, enrolment.version))
+    if journey is None:
+        return None  # its version cannot be read by this engine, which was logged; it stands where it stands
+    facts = Facts(people[enrolment.profile_id], move.answers)
+    try:
+        return advance(journey, enrolment, facts, scene.catalogue.world, move.wake, scene.now)
+    except Exception as error:
+        if isinstance(move.wake, Broken):
+            raise
+        _log.exception("the journey %s failed at the step %s", enrolment.journey, enrolment.step)
+        move.wake, move.answers = Broken(type(error).__name__), {}
+        return _advance_one(scene, move, people)
+
+
+def _answer(connection: Connection, scene: Scene, asking: Sequence[tuple[_Move, frozenset[Question]]]) -> None:
+    wanted: list[Asking] = [(move.enrolment.profile_id, one) for move, questions in asking for one in questions]
+    answers = answer(connection, scene, wanted)
+    for move, questions in asking:
+        move.answers.update({one: answers[move.enrolment.profile_id, one] for one in questions})
+
+
+def _says_something(move: _Move, outcome: Transition) -> bool:
+    return bool(outcome.journal or outcome.effects or outcome.enrolment != move.enrolment)
+
+
+def _count(outcomes: Any) -> Moved:
+    advanced = messages = ended = 0
+    for outcome in outcomes:
+        advanced += bool(outcome.journal)
+        messages += sum(isinstance(effect, EnqueueMessage) for effect in outcome.effects)
+        ended += outcome.enrolment.end_reason is not None and any(entry.kind == "ended" for entry in outcome.journal)
+    return Moved(advanced, messages, ended)

@@ -1,0 +1,143 @@
+"""Everything published that journeys run by, read once and kept while nothing new is published.
+
+Versions are immutable, so each is parsed once a process. A version that this engine no longer understands is logged and
+left alone; the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, Row, select
+
+from core.definitions import definition, list_definitions
+from core.errors import Fault, PostilionError, has_errors
+from core.located import KeyPath
+from customers.workspace import get_workspace
+from delivery.front_matter import parse_template
+from journeys.definition import read_journey
+from journeys.interest import Interest, interest_of
+from journeys.model import Journey, JourneyStatus
+from journeys.steps.run import World
+from segments.definition import load_segments, rules_of
+from segments.rules import Rule
+
+_log = logging.getLogger("postilion.journeys")
+_KINDS = ("workspace", "segment", "journey", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitting:
+    """A journey that lets people in; it has been live, in one version or another, since `live_since`."""
+
+    journey: Journey
+    live_since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """`journeys` are all versions that were ever published, `newest` the one in force of each that is."""
+
+    world: World
+    segments: Mapping[str, Rule]
+    journeys: Mapping[tuple[str, int], Journey]
+    interests: Mapping[tuple[str, int], Interest]
+    newest: Mapping[str, Journey]
+    admitting: tuple[Admitting, ...]
+
+    @property
+    def paused(self) -> frozenset[str]:
+        return frozenset(slug for slug, one in self.newest.items() if one.status is JourneyStatus.PAUSED)
+
+    def event_names(self) -> frozenset[str] | None:
+        """The names of the events that can matter to any journey; None is every event."""
+        interests = list(self.interests.values())
+        if any(interest.any_event for interest in interests):
+            return None
+        entries = {name for one in self.admitting for entry in one.journey.entries for name in entry.names}
+        return frozenset(entries.union(*(interest.names for interest in interests)))
+
+
+_kept: WeakKeyDictionary[Engine, tuple[tuple[Any, ...], Catalogue]] = WeakKeyDictionary()
+_lock = Lock()
+
+
+def get_catalogue(connection: Connection) -> Catalogue:
+    """The catalogue as it stands; one small query when nothing was published since. Raises NotFoundError without a
+    published workspace.
+    """
+    table = definition.c
+    query = select(table.kind, table.slug, table.version, table.content_hash, table.withdrawn_at)
+    rows = connection.execute(query.where(table.kind.in_(_KINDS)).order_by(table.kind, table.slug, table.version))
+    signature = tuple(map(tuple, rows))
+    with _lock:
+        kept = _kept.get(connection.engine)
+    if kept is not None and kept[0] == signature:
+        return kept[1]
+    catalogue = _load(connection, kept[1] if kept else None)
+    with _lock:
+        _kept[connection.engine] = (signature, catalogue)
+    return catalogue
+
+
+def _load(connection: Connection, before: Catalogue | None) -> Catalogue:
+    workspace = get_workspace(connection)
+    query = select(definition).where(definition.c.kind == "journey").order_by(definition.c.slug, definition.c.version)
+    rows = connection.execute(query).all()
+    journeys: dict[tuple[str, int], Journey] = {}
+    for row in rows:
+        known = before.journeys.get((row.slug, row.version)) if before else None
+        journey = known or _parse(row)
+        if journey is not None:
+            journeys[row.slug, row.version] = journey
+    last = {row.slug: row for row in rows}
+    newest = {
+        slug: journeys[slug, row.version]
+        for slug, row in last.items()
+        if row.withdrawn_at is None and (slug, row.version) in journeys
+    }
+    read = ((one.slug, parse_template(one.source, one.file)[0]) for one in list_definitions(connection, "template"))
+    templates = {slug: template for slug, template in read if template is not None}
+    return Catalogue(
+        world=World(workspace, templates),
+        segments=rules_of(load_segments(connection)),
+        journeys=journeys,
+        interests={place: interest_of(journey) for place, journey in journeys.items()},
+        newest=newest,
+        admitting=tuple(
+            Admitting(journey, _live_since([row for row in rows if row.slug == slug]))
+            for slug, journey in newest.items()
+            if journey.status is JourneyStatus.LIVE
+        ),
+    )
+
+
+def _parse(row: Row[Any]) -> Journey | None:
+    def fault(code: str, path: KeyPath, message: str, hint: str = "", **_place: Any) -> Fault:
+        return Fault(row.file, 1, 1, code, f"{'.'.join(map(str, path))}: {message}", hint)
+
+    try:
+        journey, faults = read_journey(row.document, fault, version=row.version)
+    except (PostilionError, LookupError, ValueError, TypeError, AttributeError) as error:
+        _log.warning("version %d of the journey %s cannot be read: %s", row.version, row.slug, error)
+        return None
+    if has_errors(faults):
+        _log.warning("version %d of the journey %s cannot be used: %s", row.version, row.slug, faults[0])
+        return None
+    return journey
+
+
+def _live_since(versions: Sequence[Row[Any]]) -> datetime:
+    """When the unbroken row of live versions began that ends in the one in force."""
+    since: datetime = versions[-1].published_at
+    for row in reversed(versions[:-1]):
+        if row.document.get("status") != JourneyStatus.LIVE or row.withdrawn_at is not None:
+            break
+        since = row.published_at
+    return since

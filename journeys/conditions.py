@@ -1,0 +1,145 @@
+"""Conditions inside a journey: what it knows itself is answered here, everything else becomes a question.
+
+Pure. A rule without leaves of its own is asked as a whole; of a mixed rule only the foreign leaves are asked, so that
+the same question can be answered for many people at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from journeys.questions import Event, Happened, Holds, Question, UnansweredError
+from segments.matcher import match_value, match_where
+from segments.rules import (
+    AggregateKind,
+    BranchRule,
+    Constant,
+    EntryRule,
+    EventRule,
+    Happening,
+    Leaf,
+    MessageRule,
+    Operator,
+    Rule,
+    Since,
+    StepRule,
+    Where,
+    evaluate,
+    iter_leaves,
+)
+
+# The log event that says so, and whether only a person's act counts.
+HAPPENINGS: Mapping[Happening, str] = {
+    Happening.SENT: "message_sent",
+    Happening.DELIVERED: "message_delivered",
+    Happening.OPENED: "message_opened",
+    Happening.CLICKED: "link_clicked",
+    Happening.BOUNCED: "message_bounced",
+    Happening.COMPLAINED: "message_complained",
+    Happening.UNSUBSCRIBED: "unsubscribed",
+    Happening.FAILED: "message_failed",
+    Happening.SKIPPED: "message_skipped",
+    Happening.UNKNOWN: "message_unknown",
+}
+BY_PEOPLE = frozenset({Happening.OPENED, Happening.CLICKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What one person's passage knows by itself, and whom to ask for the rest."""
+
+    ask: Callable[[Question], Any]
+    now: datetime
+    zone: ZoneInfo
+    entered_at: datetime
+    step_entered_at: datetime
+    entry: Mapping[str, Any] = field(default_factory=dict)
+    entry_event_id: int | None = None
+    answers: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    messages: Mapping[str, str] = field(default_factory=dict)
+    own_steps: Collection[str] = ()
+
+
+def holds(rule: Rule, ground: Ground) -> bool:
+    """Whether `rule` holds. Raises UnansweredError with every question that is still open."""
+    leaves = list(iter_leaves(rule))
+    if not any(_is_own(leaf, ground) for leaf in leaves):
+        return bool(ground.ask(Holds(rule)))
+    answers: dict[int, bool] = {}
+    unanswered: set[Question] = set()
+    for leaf in leaves:
+        try:
+            answers[id(leaf)] = _answer(leaf, ground)
+        except UnansweredError as error:
+            unanswered |= error.questions
+    if unanswered:
+        raise UnansweredError(frozenset(unanswered))
+    return evaluate(rule, lambda leaf: answers[id(leaf)])
+
+
+def is_about_message(event: Event, was: Happening, message_id: str) -> bool:
+    """Whether `event` says that this message met with `was`, by a person's hand where that matters."""
+    if event.name != HAPPENINGS[was] or event.properties.get("message_id") != message_id:
+        return False
+    return was not in BY_PEOPLE or event.properties.get("is_human") is True
+
+
+def matches(where: Where, event: Event, ground: Ground) -> bool:
+    return match_where(where, event.properties, entry=ground.entry, now=ground.now, zone=ground.zone)
+
+
+def compares_with_entry(where: Where) -> bool:
+    return any(comparison.operator is Operator.FROM_EVENT for test in where for comparison in test.matcher.comparisons)
+
+
+def _is_own(leaf: Leaf, ground: Ground) -> bool:
+    if isinstance(leaf, EventRule):
+        return leaf.since is not Since.EVER or compares_with_entry(leaf.where)
+    if isinstance(leaf, MessageRule):
+        return leaf.name in ground.own_steps
+    return isinstance(leaf, EntryRule | BranchRule | StepRule | Constant)
+
+
+def _answer(leaf: Leaf, ground: Ground) -> bool:
+    match leaf:
+        case Constant(holds=known):
+            return known
+        case EntryRule(where=where):
+            return match_where(where, ground.entry, entry=ground.entry, now=ground.now, zone=ground.zone)
+        case BranchRule(step=step, answer=answer):
+            return answer in ground.answers.get(step, ())
+        case StepRule(step=step, was=was):
+            return ground.outcomes.get(step) == was
+        case MessageRule() if _is_own(leaf, ground):
+            return _message_met_with(leaf, ground)
+        case EventRule() if _is_own(leaf, ground):
+            return _happened(leaf, ground)
+    return bool(ground.ask(Holds(leaf)))
+
+
+def _message_met_with(leaf: MessageRule, ground: Ground) -> bool:
+    message_id = ground.messages.get(leaf.name)
+    if message_id is None:
+        return leaf.was is Happening.SKIPPED and ground.outcomes.get(leaf.name) == Happening.SKIPPED
+    events: Sequence[Event] = ground.ask(Happened((HAPPENINGS[leaf.was],), ground.entered_at))
+    return any(is_about_message(event, leaf.was, message_id) and matches(leaf.where, event, ground) for event in events)
+
+
+def _happened(leaf: EventRule, ground: Ground) -> bool:
+    """Events since entering or since this step: counted here, because the start is everybody's own."""
+    start = {Since.ENTRY: ground.entered_at, Since.STEP: ground.step_entered_at}.get(leaf.since)
+    own_start = replace(leaf, since=Since.EVER, start=start)
+    if any(aggregate.kind is not AggregateKind.COUNT for aggregate in leaf.aggregates):
+        return bool(ground.ask(Holds(own_start)))
+    since = own_start.starts_at(ground.now) or _THE_BEGINNING
+    found: Sequence[Event] = ground.ask(Happened(leaf.names, since))
+    count = sum(event.id != ground.entry_event_id and matches(leaf.where, event, ground) for event in found)
+    return all(match_value(aggregate.matcher, count) for aggregate in leaf.aggregates)
+
+
+_THE_BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

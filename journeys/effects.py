@@ -1,0 +1,197 @@
+"""Carries out what transitions caused, set-based: one statement a kind of effect, however many people it is for."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, delete
+
+from campaigns.message_context import skus_of_entry
+from core.database import batches, insert_ignore, upsert
+from core.errors import PostilionError
+from customers.log import NewEvent, append_events
+from customers.profiles import set_attributes_of_all
+from delivery.outbox import NewMessage, cancel_messages, enqueue
+from delivery.tables import MessageKind, OriginKind
+from journeys.answers import Scene
+from journeys.enrolments import append_journal, save_enrolments
+from journeys.tables import assignment, event_wait, timer
+from journeys.transition import (
+    Assign,
+    CancelMessages,
+    ClearTimers,
+    DecideOffer,
+    EmitEvent,
+    EnqueueMessage,
+    Enrolment,
+    SetAttributes,
+    SetTimer,
+    Transition,
+    WaitFor,
+)
+from recommender.offer_definition import get_offer
+from recommender.offers import OfferDecision, decide_offers
+
+_log = logging.getLogger("postilion.journeys")
+_SOURCE = "journeys"
+_BATCH = 500
+
+T = TypeVar("T")
+
+
+def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition]) -> list[Enrolment]:
+    """Write the transitions and everything they cause; answers the enrolments as they stand then, in the same order."""
+    now, vault, workspace = scene.now, scene.vault, scene.catalogue.world.workspace
+    results = _decide_offers(connection, transitions, now)
+    after = [
+        replace(item.enrolment, results={**item.enrolment.results, **results[item.enrolment.id]})
+        if item.enrolment.id in results
+        else item.enrolment
+        for item in transitions
+    ]
+    save_enrolments(connection, vault, after, scene.catalogue.journeys)
+    append_journal(connection, ((item.enrolment, item.journal) for item in transitions), now)
+    for owner, cancelled in _all(transitions, CancelMessages):
+        cancel_messages(connection, owner.id, now, cancelled.reason)
+    enqueue(connection, vault, [_message(scene, owner, item) for owner, item in _all(transitions, EnqueueMessage)], now)
+    _set_timers(connection, transitions)
+    _set_waits(connection, transitions)
+    _assign(connection, transitions)
+    values: dict[int, dict[str, Any]] = defaultdict(dict)
+    for owner, effect in _all(transitions, SetAttributes):
+        values[owner.profile_id].update(effect.values)
+    set_attributes_of_all(connection, vault, workspace, values, now)
+    events = [_event(owner, effect, now) for owner, effect in _all(transitions, EmitEvent)]
+    append_events(connection, vault, workspace, events, now)
+    return after
+
+
+def _all(transitions: Iterable[Transition], kind: type[T]) -> Iterable[tuple[Enrolment, T]]:
+    for item in transitions:
+        for effect in item.effects:
+            if isinstance(effect, kind):
+                yield item.enrolment, effect
+
+
+def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessage:
+    journey = scene.catalogue.journeys[owner.journey, owner.version]
+    return NewMessage(
+        id=effect.id,
+        profile_id=owner.profile_id,
+        channel=effect.channel,
+        topic=effect.topic,
+        template=effect.template,
+        origin_kind=OriginKind.JOURNEY,
+        origin=owner.journey,
+        origin_id=owner.id,
+        due_at=effect.due_at,
+        kind=MessageKind(effect.kind),
+        sender=effect.sender,
+        step=effect.step,
+        priority=journey.priority,
+        expires_at=effect.expires_at,
+        context=effect.context,
+        policy=effect.policy,
+    )
+
+
+def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> None:
+    """Of several settings of one timer the last counts."""
+    last: dict[tuple[str, str], datetime | None] = {}
+    for item in transitions:
+        for effect in item.effects:
+            if isinstance(effect, SetTimer):
+                last[item.enrolment.id, effect.kind.value] = effect.due_at
+            elif isinstance(effect, ClearTimers):
+                last.update(((item.enrolment.id, kind.value), None) for kind in effect.kinds)
+    cleared: dict[str, list[str]] = defaultdict(list)
+    for (owner, kind), due_at in last.items():
+        if due_at is None:
+            cleared[kind].append(owner)
+    for kind, owners in cleared.items():
+        for some in batches(owners, _BATCH):
+            connection.execute(delete(timer).where(timer.c.kind == kind, timer.c.enrolment_id.in_(some)))
+    rows = [
+        {"enrolment_id": owner, "kind": kind, "due_at": due_at}
+        for (owner, kind), due_at in last.items()
+        if due_at is not None
+    ]
+    upsert(connection, timer, rows, key=["enrolment_id", "kind"], update=["due_at"])
+
+
+def _set_waits(connection: Connection, transitions: Sequence[Transition]) -> None:
+    last = {owner.id: (owner.profile_id, effect.names) for owner, effect in _all(transitions, WaitFor)}
+    for some in batches(list(last), _BATCH):
+        connection.execute(delete(event_wait).where(event_wait.c.enrolment_id.in_(some)))
+    rows = [
+        {"enrolment_id": owner, "item_no": number, "event_name": name, "profile_id": profile_id}
+        for owner, (profile_id, names) in last.items()
+        for number, name in enumerate(dict.fromkeys(name for _, name in names), start=1)
+    ]
+    insert_ignore(connection, event_wait, rows)
+
+
+def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
+    rows = [
+        {
+            "seed": effect.seed,
+            "test": effect.test,
+            "profile_id": owner.profile_id,
+            "arm": effect.arm,
+            "version": owner.version,
+            "is_contaminated": False,
+        }
+        for owner, effect in _all(transitions, Assign)
+    ]
+    insert_ignore(connection, assignment, rows)
+
+
+def _event(owner: Enrolment, effect: EmitEvent, now: datetime) -> NewEvent:
+    return NewEvent(effect.name, now, _SOURCE, effect.key, owner.profile_id, effect.properties)
+
+
+def _decide_offers(
+    connection: Connection, transitions: Sequence[Transition], now: datetime
+) -> dict[str, dict[str, Any]]:
+    """What each enrolment was offered, by step. Of several offers the first that has something is taken."""
+    waiting: dict[DecideOffer, list[Enrolment]] = defaultdict(list)
+    for owner, effect in _all(transitions, DecideOffer):
+        waiting[effect].append(owner)
+    results: dict[str, dict[str, Any]] = defaultdict(dict)
+    for effect, owners in waiting.items():
+        chosen: dict[int, OfferDecision] = {}
+        for slug in effect.offers:
+            chosen |= _decide(
+                connection, slug, [one for one in owners if one.profile_id not in chosen], effect.key, now
+            )
+        for owner in owners:
+            results[owner.id][effect.step] = _frozen(chosen.get(owner.profile_id), effect.count)
+    return results
+
+
+def _decide(
+    connection: Connection, slug: str, owners: Sequence[Enrolment], key: str, now: datetime
+) -> dict[int, OfferDecision]:
+    if not owners:
+        return {}
+    try:
+        offer = get_offer(connection, slug)
+    except PostilionError as error:
+        _log.warning("the offer %s was left out: %s", slug, error)
+        return {}
+    skus = {owner.profile_id: found for owner in owners if (found := skus_of_entry(owner.entry))}
+    ids = [owner.profile_id for owner in owners]
+    decided = decide_offers(connection, offer, ids, surface="email", key=key, now=now, entry_skus=skus)
+    return {profile_id: decision for profile_id, decision in decided.items() if decision.items}
+
+
+def _frozen(decision: OfferDecision | None, count: int | None) -> Mapping[str, Any]:
+    if decision is None:
+        return {"items": []}
+    items = [asdict(item) for item in decision.items[:count]]
+    return {"items": items, "offer": decision.offer, "decision_id": decision.id}

@@ -1,0 +1,223 @@
+"""The heartbeat: everything that has to happen within seconds, once a second, and at once after there was work.
+
+Journeys advance, messages go out, opens and clicks become certain, orders are credited, launches end. One process beats
+at a time, under a lease of our own: a successor that stands ready asks for it and gets it, so that beats never pause.
+Two that beat at once would do no harm, because every part claims what it works on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from campaigns.compose import Composer
+from campaigns.launch import finish_launches
+from core.claims import lease, release_lease, take_lease
+from core.ids import random_id
+from core.runtime import Runtime
+from customers.workspace import Workspace, get_workspace
+from delivery.housekeeping import has_due
+from delivery.providers.registry import create_transports
+from delivery.worker import DeliveryWorker
+from journeys.tick import tick
+from tracking.attribution import credit_orders
+from tracking.engagement import settle_engagement
+
+log = logging.getLogger(__name__)
+
+_LEASE, _SUCCESSOR = "heartbeat", "heartbeat-successor"
+_HOLD, _RENEW = timedelta(seconds=30), timedelta(seconds=10)
+_SECOND, _MINUTE, _RATES = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5)
+_ACTS_AT_ONCE = 1_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a stretch of beats came to: counts in a marketer's words, and the last cause of each part that failed."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, str] = field(default_factory=dict)
+    is_idle: bool = True  # another process was beating all the while
+
+
+def keep_beating(
+    runtime: Runtime,
+    *,
+    life: timedelta,
+    is_stopped: Callable[[], bool],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Tally:
+    """Beat until `life` is over, a successor asks, or `is_stopped`; first wait for whoever is beating now.
+
+    A beat that has begun is brought to its end: a message is never left between the provider's answer and our record.
+    """
+    holder = random_id()
+    end = runtime.clock.now() + life
+    with closing(Heart(runtime)) as heart:
+        if _succeed(runtime, holder, end, is_stopped, sleep):
+            heart.tally.is_idle = False
+            try:
+                _beat_on(runtime, heart, holder, end, is_stopped, sleep)
+            finally:
+                with runtime.database.transaction() as connection:
+                    release_lease(connection, _LEASE, holder, runtime.clock.now())
+    return heart.tally
+
+
+def is_beating(connection: Connection, now: datetime) -> bool:
+    """Whether some process holds the heartbeat, or waits to take it over."""
+    names = select(lease.c.name).where(lease.c.name.in_([_LEASE, _SUCCESSOR]), lease.c.expires_at > now)
+    return connection.execute(names.limit(1)).first() is not None
+
+
+def ask_for_end(connection: Connection, asker: str, now: datetime) -> None:
+    """Ask whoever beats to end after this beat, as a successor would; `withdraw_question` lets others succeed."""
+    take_lease(connection, _SUCCESSOR, asker, now, _HOLD)
+
+
+def withdraw_question(connection: Connection, asker: str, now: datetime) -> None:
+    release_lease(connection, _SUCCESSOR, asker, now)
+
+
+def _succeed(
+    runtime: Runtime, holder: str, end: datetime, is_stopped: Callable[[], bool], sleep: Callable[[float], None]
+) -> bool:
+    """Ask for the lease until it is ours; False when somebody else asks already, or when it takes too long."""
+    while (now := runtime.clock.now()) < end and not is_stopped():
+        with runtime.database.transaction() as connection:
+            if not take_lease(connection, _SUCCESSOR, holder, now, _HOLD):
+                return False
+            if take_lease(connection, _LEASE, holder, now, _HOLD):
+                release_lease(connection, _SUCCESSOR, holder, now)
+                return True
+        sleep(_SECOND.total_seconds())
+    with runtime.database.transaction() as connection:
+        release_lease(connection, _SUCCESSOR, holder, runtime.clock.now())
+    return False
+
+
+def _beat_on(
+    runtime: Runtime,
+    heart: Heart,
+    holder: str,
+    end: datetime,
+    is_stopped: Callable[[], bool],
+    sleep: Callable[[float], None],
+) -> None:
+    renewed_at = runtime.clock.now()
+    while (now := runtime.clock.now()) < end and not is_stopped():
+        with runtime.database.read() as connection:
+            asks = select(lease.c.name).where(lease.c.name == _SUCCESSOR, lease.c.expires_at > now)
+            if connection.execute(asks).first() is not None:
+                return
+        if now - renewed_at >= _RENEW:
+            with runtime.database.transaction() as connection:
+                if not take_lease(connection, _LEASE, holder, now, _HOLD):
+                    return  # a beat was so long that somebody else has begun
+            renewed_at = now
+        if not heart.beat(now):
+            sleep(max(0.0, (now + _SECOND - runtime.clock.now()).total_seconds()))
+
+
+@dataclass(slots=True)
+class _Part:
+    """One kind of work; `work` answers whether there is more to do at once."""
+
+    name: str
+    work: Callable[[datetime], bool]
+    period: timedelta = _SECOND
+    next_at: datetime | None = None
+
+
+class Heart:
+    """The parts of a beat, each with its own period. A part that fails rests for a minute, and the others go on."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.tally = Tally()
+        self._runtime = runtime
+        self._worker: DeliveryWorker | None = None
+        self._rates_at: datetime | None = None
+        self._workspace: tuple[Workspace, datetime] | None = None
+        self._parts = (
+            _Part("journeys", self._advance),
+            _Part("messages", self._deliver),
+            _Part("opens and clicks", self._settle),
+            _Part("orders", self._credit, _MINUTE),
+            _Part("launches", self._finish, _MINUTE),
+        )
+
+    def beat(self, now: datetime) -> bool:
+        """Do what is due; answers whether there is more to do at once."""
+        more = [self._run(part, now) for part in self._parts]  # all of them, and not only up to the first
+        return any(more)
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def _run(self, part: _Part, now: datetime) -> bool:
+        if part.next_at is not None and now < part.next_at:
+            return False
+        try:
+            has_more = part.work(now)
+        except Exception as error:  # one part must not stop the others; the run page tells the cause
+            log.exception("the heartbeat's part %s failed", part.name)
+            self.tally.faults[part.name] = f"{type(error).__name__}: {error}"
+            part.next_at = now + _MINUTE
+            return False
+        part.next_at = None if has_more or part.period <= _SECOND else now + part.period
+        return has_more
+
+    def _advance(self, now: datetime) -> bool:
+        done = tick(self._runtime, now)
+        self.tally.counts += Counter(
+            {"people who entered a journey": done.entered, "steps taken in journeys": done.advanced}
+        )
+        return not done.is_idle
+
+    def _deliver(self, now: datetime) -> bool:
+        with self._runtime.database.read() as connection:
+            if not has_due(connection, now):
+                return False
+        worker = self._ready_worker(now)
+        result = worker.deliver(now)
+        self.tally.counts += Counter({f"messages {what}": count for what, count in result.counts.items()})
+        return result.claimed > 0
+
+    def _ready_worker(self, now: datetime) -> DeliveryWorker:
+        """Made for the first message that is due: an idle process does not pay for the provider's library."""
+        runtime = self._runtime
+        if self._worker is None:
+            transports = create_transports(runtime.settings)
+            name = f"heartbeat-{random_id()[:8]}"
+            self._worker = DeliveryWorker(runtime, transports, Composer(runtime).compose, name=name)
+        if self._rates_at is None or now - self._rates_at >= _RATES:
+            self._worker.refresh_rates()
+            self._rates_at = now
+        return self._worker
+
+    def _settle(self, now: datetime) -> bool:
+        runtime = self._runtime
+        with runtime.database.transaction() as connection:
+            if self._workspace is None or now - self._workspace[1] >= _MINUTE:
+                self._workspace = get_workspace(connection), now
+            settled = settle_engagement(connection, runtime.vault, self._workspace[0], now, limit=_ACTS_AT_ONCE)
+        self.tally.counts["opens and clicks weighed"] += settled
+        return settled == _ACTS_AT_ONCE
+
+    def _credit(self, now: datetime) -> bool:
+        with self._runtime.database.transaction() as connection:
+            self.tally.counts["orders credited to a message"] += credit_orders(connection, now)
+        return False
+
+    def _finish(self, now: datetime) -> bool:
+        with self._runtime.database.transaction() as connection:
+            self.tally.counts["launches finished"] += finish_launches(connection, now)
+        return False

@@ -1,0 +1,83 @@
+"""What the engine may ask about a person, and the answers it was given.
+
+The engine is pure: when it lacks an answer it says which, and is run again with it. Whoever asks for many people at
+once can therefore answer each question for all of them in one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from customers.tables import ProfileStatus
+from segments.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """Does this condition hold now? Answer: bool."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Which events of these names are stored with `occurred_at >= since`? Answer: tuple[Event, ...], earliest first."""
+
+    names: tuple[str, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArmOf:
+    """Which arm was this person given under this seed in this test? Answer: its name, or None."""
+
+    seed: str
+    test: str
+
+
+Question = Holds | Happened | ArmOf
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the customer log with all its properties, sealed ones included."""
+
+    id: int
+    name: str
+    occurred_at: datetime
+    received_at: datetime
+    properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    is_historical: bool = False  # imported: lets nobody in
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        return (self.occurred_at, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What is always known of a profile: whether it is still there, and the zone that it names."""
+
+    id: int
+    status: ProfileStatus = ProfileStatus.ACTIVE
+    timezone: str | None = None
+    merged_into: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One person, and the answers to the questions asked so far."""
+
+    person: Person
+    answers: Mapping[Question, Any] = field(default_factory=dict)
+
+
+class UnansweredError(Exception):
+    """Some answers are missing. Never leaves the engine."""
+
+    def __init__(self, questions: frozenset[Question]) -> None:
+        self.questions = questions
+        super().__init__(f"{len(questions)} questions are open")

@@ -1,0 +1,89 @@
+"""Steps from YAML data that its schema has accepted to the tree that the engine walks.
+
+Faults go to the reader. A step that cannot be understood, or whose verb does not work yet, still stands in the tree, so
+that the rest of the file can be checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from core.errors import Fault
+from core.ids import content_hash
+from core.located import KeyPath
+from journeys.steps.contract import Done, OnError, Step, StepSpec, Verb
+from journeys.steps.registry import NOT_YET, VERBS
+
+MakeFault = Callable[..., Fault]
+
+
+class Reader:
+    """Collects the faults of one file, and the ids that its steps have taken."""
+
+    def __init__(self, make_fault: MakeFault) -> None:
+        self.faults: list[Fault] = []
+        self._make_fault = make_fault
+        self._ids: set[str] = set()
+
+    def report(self, code: str, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> None:
+        self.faults.append(self._make_fault(code, path, message, hint, at_key=at_key))
+
+    def spec(self, data: Mapping[str, Any], path: KeyPath) -> StepSpec:
+        return StepSpec(data, path, self.report, self.steps)
+
+    def steps(self, data: Sequence[Mapping[str, Any]], path: KeyPath) -> tuple[Step, ...]:
+        return tuple(self._step(step, (*path, place)) for place, step in enumerate(data))
+
+    def _step(self, data: Mapping[str, Any], path: KeyPath) -> Step:
+        step_id = self._take_id(data, path)
+        spec = self.spec(data, path)
+        verb = self._verb(data, spec)
+        action = verb.parse(spec)
+        on_error = data.get("on_error", OnError.RETRY)
+        if isinstance(on_error, list):
+            spec.block("on_error", "on_error")
+            on_error = OnError.STEPS
+        return Step(
+            id=step_id,
+            path=path,
+            verb=verb,
+            action=action,
+            condition=spec.conditions(data["if"], "if") if "if" in data else None,
+            is_disabled=bool(data.get("disabled")),
+            on_error=OnError(on_error),
+            has_own_id="id" in data,
+            blocks=spec.blocks,
+            rules=tuple(spec.rules),
+            mentions=tuple(spec.mentions),
+        )
+
+    def _verb(self, data: Mapping[str, Any], spec: StepSpec) -> Verb:
+        for word in data:
+            if word in VERBS:
+                return VERBS[word]
+        word = next(word for word in data if word in NOT_YET)
+        spec.not_yet(word, what=f"the verb '{word}'")
+        return Verb(word, _parse_nothing(word), lambda _step, _run: Done())
+
+    def _take_id(self, data: Mapping[str, Any], path: KeyPath) -> str:
+        step_id = data.get("id")
+        if step_id is not None and step_id not in self._ids:
+            self._ids.add(step_id)
+            return str(step_id)
+        if step_id is not None:
+            self.report("E110", (*path, "id"), f"the id '{step_id}' is taken", "give this step another one")
+        return f"auto_{content_hash('/'.join(map(str, path)))[:10]}"
+
+
+def _parse_nothing(word: str) -> Callable[[StepSpec], Any]:
+    """Keeps what stands there as it is, and reads the steps inside, which others may refer to."""
+
+    def parse(spec: StepSpec) -> Any:
+        data = spec.data[word]
+        for name, arm in data.items() if isinstance(data, Mapping) else ():
+            if isinstance(arm, Mapping) and isinstance(arm.get("then"), list):
+                spec.block(name, word, name, "then")
+        return data
+
+    return parse

@@ -1,0 +1,45 @@
+"""The list of the verbs: a new one is a file beside this and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from journeys.steps import (
+    choose,
+    emit,
+    exit_journey,
+    goto,
+    holdout,
+    messages,
+    offer,
+    repeat,
+    set_attributes,
+    split,
+    wait,
+    wait_for,
+    wait_until,
+)
+from journeys.steps.contract import Verb
+
+VERBS: Mapping[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        messages.EMAIL,
+        messages.SMS,
+        set_attributes.VERB,
+        emit.VERB,
+        offer.VERB,
+        wait.VERB,
+        wait_until.VERB,
+        wait_for.VERB,
+        choose.VERB,
+        split.VERB,
+        holdout.VERB,
+        repeat.VERB,
+        goto.VERB,
+        exit_journey.VERB,
+    )
+}
+
+# Words of the language that no verb acts on yet.
+NOT_YET = frozenset({"voice", "letter", "webhook", "push", "add_to", "remove_from", "task", "start_journey", "bandit"})

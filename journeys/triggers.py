@@ -1,0 +1,252 @@
+"""From an event in the log to people at the door of journeys, and from there to enrolments or recorded refusals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from core.database import insert_ignore
+from core.ids import derived_id
+from core.zones import find_zone
+from journeys.admission import Admission, Admit, Candidate, PastRun, Refuse, Standing, admit, is_held_out
+from journeys.advancing import Moved, advance_all
+from journeys.answers import Asking, Scene, answer
+from journeys.catalogue import Admitting
+from journeys.conditions import Ground, holds
+from journeys.enrolments import find_enrolments, insert_enrolments, load_enrolments
+from journeys.model import Edge, Entry, EventEntry, Journey
+from journeys.people import find_unreachable, load_people
+from journeys.questions import ArmOf, Event, Person, Question, UnansweredError
+from journeys.steps.holdout import HELD_OUT, TREATED
+from journeys.tables import EnrolmentStatus, assignment, enrolment, entry_refusal
+from journeys.transition import Ended, EndReason, Enrolment, Entered
+from segments.matcher import match_where
+
+BACKFILL = "backfill"
+
+
+def at_the_door(scene: Scene, event: Event, profile_id: int) -> Iterator[Candidate]:
+    """Whom `event` brings to which door: at most once a journey, by the first of its triggers that fits."""
+    if event.is_historical:
+        return
+    for admitting in scene.catalogue.admitting:
+        for entry in admitting.journey.entries:
+            candidate = _candidate(scene, admitting, entry, event, profile_id)
+            if candidate is not None:
+                yield candidate
+                break
+
+
+def _candidate(scene: Scene, admitting: Admitting, entry: Entry, event: Event, profile_id: int) -> Candidate | None:
+    if event.name not in entry.names or event.occurred_at < admitting.live_since:
+        return None
+    journey, properties = admitting.journey, event.properties
+    if isinstance(entry, EventEntry):
+        if not match_where(entry.where, properties, now=scene.now, zone=_zone_of(scene)):
+            return None
+        key = "" if entry.key is None else _key(properties.get(entry.key))
+        at, received_at = event.occurred_at, event.received_at
+        return Candidate(
+            journey, entry, profile_id, key, str(event.id), event.name, at, received_at, event.id, properties
+        )
+    if properties.get("segment") != entry.segment:
+        return None
+    trigger = f"{entry.edge}:{entry.segment}"
+    if properties.get("initial") and entry.edge is Edge.ENTER:
+        return from_backfill(admitting, entry, profile_id) if entry.backfill else None
+    return Candidate(journey, entry, profile_id, "", event.occurred_at.isoformat(), trigger, event.occurred_at)
+
+
+def from_backfill(admitting: Admitting, entry: Entry, profile_id: int) -> Candidate:
+    """Somebody who was in the segment when the journey went live; found twice, it is the same occurrence."""
+    since = admitting.live_since
+    occurrence = f"{BACKFILL}:{since.isoformat()}"
+    return Candidate(admitting.journey, entry, profile_id, "", occurrence, BACKFILL, since)
+
+
+def let_in(connection: Connection, scene: Scene, candidates: Sequence[Candidate]) -> tuple[set[str], Moved]:
+    """Admit or refuse each candidate and set those in motion who enter; answers the new enrolments.
+
+    No profile stands at the door of one journey twice.
+    """
+    if not candidates:
+        return set(), Moved()
+    ids = {candidate.profile_id for candidate in candidates}
+    people, unreachable = load_people(connection, ids), find_unreachable(connection, ids)
+    fitting = _fitting(connection, scene, candidates)
+    runs = _past_runs(connection, candidates)
+    admitted: list[tuple[Candidate, Admit]] = []
+    refused: list[tuple[Candidate, Refuse]] = []
+    for candidate in candidates:
+        past = runs[candidate.journey.slug, candidate.profile_id]
+        if any(run.id == candidate.enrolment_id for run in past):
+            continue  # this very occurrence was seen before
+        person = people[candidate.profile_id]
+        standing = Standing(
+            status=person.status,
+            is_unreachable=candidate.profile_id in unreachable,
+            fits=candidate in fitting,
+            runs=past,
+            zone=_zone_for(scene, candidate.journey, person),
+        )
+        decision: Admission = admit(candidate, standing, scene.now)
+        if isinstance(decision, Admit):
+            admitted.append((candidate, decision))
+        else:
+            refused.append((candidate, decision))
+    _record_refusals(connection, refused, scene.now)
+    moved = _end_restarted(connection, scene, [old for _, decision in admitted for old in decision.restarts])
+    new, entering = _enrol(connection, scene, admitted)
+    return new, moved + entering
+
+
+def _enrol(connection: Connection, scene: Scene, admitted: Sequence[tuple[Candidate, Admit]]) -> tuple[set[str], Moved]:
+    held_out = _draw_holdout(connection, scene, [candidate for candidate, _ in admitted])
+    fresh = {
+        candidate.enrolment_id: (_enrolment(candidate, decision, held_out, scene.now), candidate)
+        for candidate, decision in admitted
+    }
+    new = insert_enrolments(connection, scene.vault, [one for one, _ in fresh.values()])
+    moves = [(one, Entered(candidate.trigger)) for one, candidate in fresh.values() if one.id in new]
+    return new, advance_all(connection, scene, moves)
+
+
+def _enrolment(candidate: Candidate, decision: Admit, held_out: set[Candidate], now: datetime) -> Enrolment:
+    state: dict[str, Any] = {"run": decision.run_no}
+    if candidate.event_id is not None:
+        state["entry_event"] = candidate.event_id
+    return Enrolment(
+        id=candidate.enrolment_id,
+        journey=candidate.journey.slug,
+        version=candidate.journey.version,
+        profile_id=candidate.profile_id,
+        key=candidate.key or "",
+        entered_at=candidate.entered_at(now),
+        status=EnrolmentStatus.HOLDOUT if candidate in held_out else EnrolmentStatus.ACTIVE,
+        state=state,
+        entry=dict(candidate.properties),
+    )
+
+
+def _end_restarted(connection: Connection, scene: Scene, old: Sequence[str]) -> Moved:
+    running = load_enrolments(connection, scene.vault, old)
+    return advance_all(connection, scene, [(one, Ended(EndReason.RESTARTED)) for one in running.values()])
+
+
+def _draw_holdout(connection: Connection, scene: Scene, candidates: Sequence[Candidate]) -> set[Candidate]:
+    """Those who are held out. The first draw of each person is kept; a later percentage moves nobody."""
+    drawing = [(one, holdout) for one in candidates if (holdout := one.journey.holdout) is not None]
+    tests = {one: ArmOf(holdout.seed, _test_of(one.journey)) for one, holdout in drawing}
+    known = answer(connection, scene, [(candidate.profile_id, test) for candidate, test in tests.items()])
+    held_out, rows = set(), []
+    for candidate, holdout in drawing:
+        test = tests[candidate]
+        arm = known[candidate.profile_id, test]
+        if arm is None:
+            arm = HELD_OUT if is_held_out(holdout, candidate.profile_id) else TREATED
+            rows.append(
+                {
+                    "seed": test.seed,
+                    "test": test.test,
+                    "profile_id": candidate.profile_id,
+                    "arm": arm,
+                    "version": candidate.journey.version,
+                    "is_contaminated": False,
+                }
+            )
+        if arm == HELD_OUT:
+            held_out.add(candidate)
+    insert_ignore(connection, assignment, rows)
+    return held_out
+
+
+def _test_of(journey: Journey) -> str:
+    return f"{journey.slug}/holdout"
+
+
+def _fitting(connection: Connection, scene: Scene, candidates: Sequence[Candidate]) -> set[Candidate]:
+    """The candidates for whom the trigger's `if` holds now."""
+    answers: dict[Asking, Any] = {}
+    fitting: set[Candidate] = set()
+    waiting = list(candidates)
+    while waiting:
+        asked: set[Asking] = set()
+        still = []
+        for candidate in waiting:
+            try:
+                if candidate.entry.condition is None or holds(
+                    candidate.entry.condition, _ground(scene, candidate, answers)
+                ):
+                    fitting.add(candidate)
+            except UnansweredError as error:
+                still.append(candidate)
+                asked |= {(candidate.profile_id, question) for question in error.questions}
+        answers |= answer(connection, scene, asked)
+        waiting = still
+    return fitting
+
+
+def _ground(scene: Scene, candidate: Candidate, answers: Mapping[Asking, Any]) -> Ground:
+    entered_at = candidate.entered_at(scene.now)
+    return Ground(
+        ask=_asker(candidate.profile_id, answers),
+        now=scene.now,
+        zone=_zone_of(scene),
+        entered_at=entered_at,
+        step_entered_at=entered_at,
+        entry=candidate.properties,
+    )
+
+
+def _asker(profile_id: int, answers: Mapping[Asking, Any]) -> Callable[[Question], Any]:
+    def ask(question: Question) -> Any:
+        if (profile_id, question) not in answers:
+            raise UnansweredError(frozenset({question}))
+        return answers[profile_id, question]
+
+    return ask
+
+
+def _past_runs(connection: Connection, candidates: Sequence[Candidate]) -> dict[tuple[str, int], list[PastRun]]:
+    runs: dict[tuple[str, int], list[PastRun]] = defaultdict(list)
+    slugs = sorted({candidate.journey.slug for candidate in candidates})
+    ids = sorted({candidate.profile_id for candidate in candidates})
+    for row in find_enrolments(connection, enrolment.c.profile_id.in_(ids), enrolment.c.journey.in_(slugs)):
+        past = PastRun(row.id, row.key, EnrolmentStatus(row.status), row.entered_at, row.end_reason)
+        runs[row.journey, row.profile_id].append(past)
+    return runs
+
+
+def _record_refusals(connection: Connection, refused: Sequence[tuple[Candidate, Refuse]], now: datetime) -> None:
+    rows = [
+        {
+            "key": derived_id("refusal", candidate.enrolment_id),
+            "journey": candidate.journey.slug,
+            "profile_id": candidate.profile_id,
+            "reason": decision.reason.value,
+            "at": now,
+        }
+        for candidate, decision in refused
+    ]
+    insert_ignore(connection, entry_refusal, rows)
+
+
+def _zone_for(scene: Scene, journey: Journey, person: Person) -> ZoneInfo:
+    own = find_zone(person.timezone or "") or find_zone(journey.timezone or "")
+    return own or _zone_of(scene)
+
+
+def _zone_of(scene: Scene) -> ZoneInfo:
+    return ZoneInfo(scene.catalogue.world.workspace.timezone)
+
+
+def _key(value: Any) -> str | None:
+    """A property's value as a run's key; one that is missing, or is no plain value, gives none."""
+    if value is None or isinstance(value, list | dict) or value == "":
+        return None
+    return str(value)[:200]
