@@ -1,0 +1,1 @@
+"""The command line `postilion`; heavy libraries are imported by the command that needs them."""

@@ -1,0 +1,48 @@
+"""`postilion deliver`: advance journeys and send what is due, once, without Prefect."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.context import open_workspace
+from cli.output import AsJson, print_json, print_table, progress, say
+
+
+def register(app: typer.Typer) -> None:
+    app.command("deliver")(deliver)
+
+
+def deliver(context: typer.Context, as_json: AsJson = False) -> None:
+    """Advance the journeys and send everything that is due now. `postilion up` does this all day."""
+    from collections import Counter
+
+    from campaigns.compose import Composer
+    from core.ids import random_id
+    from delivery.providers.registry import create_transports
+    from delivery.worker import DeliveryResult, DeliveryWorker
+    from journeys.tick import tick
+
+    total = DeliveryResult()
+    with open_workspace(context) as (runtime, _workspace):
+        tick(runtime, runtime.clock.now())
+        worker = DeliveryWorker(
+            runtime,
+            create_transports(runtime.settings),
+            Composer(runtime).compose,
+            name=f"deliver-{random_id()[:8]}",
+        )
+        try:
+            worker.refresh_rates()
+            with progress("delivering", "messages") as report:
+                while (result := worker.deliver(runtime.clock.now())).claimed:
+                    total += result
+                    report(total.claimed, None)
+        finally:
+            worker.close()
+    counts = Counter(total.counts)
+    if as_json:
+        print_json(counts)
+    elif counts:
+        print_table("Delivery", ["what became of them", "messages"], sorted(counts.items()))
+    else:
+        say("Nothing is due.")

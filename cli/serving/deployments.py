@@ -1,0 +1,136 @@
+"""What there is to run, and when: read from what is published. It registers nothing and starts nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, select
+
+from campaigns.definition import KIND as CAMPAIGN
+from campaigns.definition import CampaignStatus, get_campaign
+from cli.serving.schedules import Cron, Interval, Timing, in_words, timing_of
+from core.definitions import definition, list_definitions
+from customers.workspace import Workspace, get_workspace
+from segments.definition import load_segments
+
+HEARTBEAT, HOUSEKEEPING, RULES = "heartbeat", "housekeeping", "bought-together"
+SEGMENTS = "segments-every-"
+REFRESH = timedelta(hours=1)  # how old a membership may become where its segment does not say
+
+_SHORTEST_REFRESH = timedelta(minutes=5)  # a run costs two seconds of one core, however little it does
+_BEATS = timedelta(minutes=10)
+_HOUSEKEEPING = timedelta(minutes=10)
+_NIGHT = "15 3 * * *"
+# Intervals are counted from here for ever, so that a restart fires nothing that is not due.
+_ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One thing that runs by itself: a flow by its entry point, with its parameters; `words` are for its page."""
+
+    name: str
+    entrypoint: str
+    parameters: Mapping[str, Any]
+    timing: Timing
+    words: str
+
+
+def plan_deployments(connection: Connection, now: datetime) -> list[Deployment]:
+    """Everything that is to run by itself, as it is published. Raises ConfigError for what cannot be read."""
+    workspace = get_workspace(connection)
+    return [
+        _heartbeat(workspace),
+        *_launches(connection, workspace, now),
+        *_refreshes(connection, workspace),
+        _rules(workspace),
+        _housekeeping(workspace),
+    ]
+
+
+def read_publication(connection: Connection) -> tuple[Any, ...]:
+    """What changes whenever something is published or withdrawn: one cheap query."""
+    columns = func.count(), func.max(definition.c.published_at), func.max(definition.c.withdrawn_at)
+    return tuple(connection.execute(select(*columns)).one())
+
+
+def _heartbeat(workspace: Workspace) -> Deployment:
+    return Deployment(
+        HEARTBEAT,
+        "journeys.flows:heartbeat_flow",
+        {"workspace": workspace.slug},
+        Interval(_BEATS, _ANCHOR),
+        "Advances journeys and sends what is due, once a second. Each run takes over from the one before.",
+    )
+
+
+def _launches(connection: Connection, workspace: Workspace, now: datetime) -> list[Deployment]:
+    zone = ZoneInfo(workspace.timezone)
+    found = []
+    for published in list_definitions(connection, CAMPAIGN):
+        campaign = get_campaign(connection, published.slug)
+        if campaign.send is None or campaign.status is not CampaignStatus.LIVE:
+            continue
+        timing = timing_of(campaign.send, zone, since=published.published_at, now=now)
+        if timing is not None:
+            found.append(
+                Deployment(
+                    f"campaign-{campaign.slug}",
+                    "campaigns.flows:launch_due_flow",
+                    {"workspace": workspace.slug, "campaign": campaign.slug},
+                    timing,
+                    f"Launches the campaign {campaign.slug}: {in_words(campaign.send, zone)}.",
+                )
+            )
+    return found
+
+
+def _refreshes(connection: Connection, workspace: Workspace) -> list[Deployment]:
+    """One deployment for all segments that want the same rhythm: a run costs more than a refresh."""
+    groups: defaultdict[timedelta, list[str]] = defaultdict(list)
+    for slug, segment in load_segments(connection).items():
+        groups[max(segment.refresh or REFRESH, _SHORTEST_REFRESH)].append(slug)
+    return [
+        Deployment(
+            f"{SEGMENTS}{_short(every)}",
+            "segments.flows:refresh_segments_flow",
+            {"workspace": workspace.slug, "only": sorted(slugs)},
+            Interval(every, _ANCHOR),
+            f"Brings the segments {', '.join(sorted(slugs))} up to date, every {_short(every)}.",
+        )
+        for every, slugs in sorted(groups.items())
+    ]
+
+
+def _rules(workspace: Workspace) -> Deployment:
+    return Deployment(
+        RULES,
+        "recommender.flows:mine_rules_flow",
+        {"workspace": workspace.slug},
+        Cron(_NIGHT, workspace.timezone),
+        "Learns every night from the orders what is bought together.",
+    )
+
+
+def _housekeeping(workspace: Workspace) -> Deployment:
+    return Deployment(
+        HOUSEKEEPING,
+        "delivery.flows:keep_house_flow",
+        {"workspace": workspace.slug},
+        Interval(_HOUSEKEEPING, _ANCHOR + _HOUSEKEEPING / 2),  # not together with the heartbeat's hand-over
+        "Puts the messages in order whose sending was broken off, and says how messages stand.",
+    )
+
+
+def _short(length: timedelta) -> str:
+    """`90m`, `1h`, `2d`: the largest unit that divides it."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,56 @@
+"""What our own records say should have run by now: the machine slept, the power failed, a clock was changed.
+
+Prefect's schedules only say when to look. Whether a launch is still worth making hours later is for the campaign's
+`misfire` rule, which `campaigns/due.py` applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+
+from campaigns.due import find_due
+from cli.serving.deployments import HEARTBEAT, RULES, SEGMENTS, Deployment
+from cli.serving.schedules import Interval
+from customers.tables import customer_order
+from journeys.heartbeat import is_beating
+from recommender.tables import rule_set
+from segments.tables import segment_refresh
+
+GRACE = timedelta(minutes=2)  # the regular run may take this long to begin
+_DAY = timedelta(days=1)
+
+
+def find_overdue(connection: Connection, plan: Iterable[Deployment], now: datetime) -> list[str]:
+    """The names of the deployments whose work is overdue at `now`."""
+    return [one.name for one in plan if _is_overdue(connection, one, now)]
+
+
+def _is_overdue(connection: Connection, deployment: Deployment, now: datetime) -> bool:
+    if deployment.name == HEARTBEAT:
+        return not is_beating(connection, now)
+    if deployment.name == RULES:
+        return _rules_are_old(connection, now)
+    if deployment.name.startswith(SEGMENTS) and isinstance(deployment.timing, Interval):
+        return _memberships_are_old(connection, deployment.parameters["only"], deployment.timing.every, now)
+    if "campaign" in deployment.parameters:
+        due = find_due(connection, deployment.parameters["campaign"], now - GRACE)
+        return bool(due)
+    return False
+
+
+def _memberships_are_old(connection: Connection, segments: list[str], every: timedelta, now: datetime) -> bool:
+    """Also of a segment that was never refreshed, or not since its file changed."""
+    fresh = select(func.count()).where(
+        segment_refresh.c.segment.in_(segments), segment_refresh.c.refreshed_at > now - every - GRACE
+    )
+    return (connection.scalar(fresh) or 0) < len(segments)
+
+
+def _rules_are_old(connection: Connection, now: datetime) -> bool:
+    mined_at = connection.scalar(select(func.max(rule_set.c.mined_at)))
+    if mined_at is not None and mined_at > now - _DAY - GRACE:
+        return False
+    return connection.execute(select(customer_order.c.id).limit(1)).first() is not None

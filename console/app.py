@@ -1,0 +1,65 @@
+"""The web application: every package's routes in one Starlette, with health, readiness and the writers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+import delivery.web
+import recommender.web
+import tracking.web
+from campaigns.view import find_message_html
+from core.errors import PostilionError
+from core.runtime import Runtime
+from customers.workspace import get_workspace
+from tracking.ingestion import Ingestion
+from tracking.records import create_ingestion
+
+
+def create_app(runtime: Runtime) -> Starlette:
+    """The application for one runtime; its writers start and stop with the server."""
+    events = create_ingestion(runtime)
+    callbacks: Ingestion[delivery.web.Callback] = Ingestion(runtime.database, delivery.web.store_callbacks(runtime))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        events.start()
+        callbacks.start()
+        try:
+            yield
+        finally:
+            # Both wait until what was accepted is stored.
+            await run_in_threadpool(callbacks.stop)
+            await run_in_threadpool(events.stop)
+
+    async def show_health(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def show_readiness(_request: Request) -> Response:
+        try:
+            workspace = await run_in_threadpool(_ask_database, runtime)
+        except PostilionError as error:
+            return JSONResponse({"status": "not ready", "error": str(error)}, status_code=503)
+        return JSONResponse({"status": "ready", "workspace": workspace})
+
+    return Starlette(
+        routes=[
+            Route("/health", show_health, methods=["GET"]),
+            Route("/ready", show_readiness, methods=["GET"]),
+            *tracking.web.routes(runtime, events, view_message=lambda token: find_message_html(runtime, token)),
+            *delivery.web.routes(runtime, callbacks.submit),
+            *recommender.web.routes(runtime),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _ask_database(runtime: Runtime) -> str:
+    with runtime.database.read() as connection:
+        return get_workspace(connection).slug

@@ -1,0 +1,205 @@
+"""What the words of a project mean together: does that segment exist, may this template be sent, does it lead anywhere?
+
+Every package judges its own kind of file; here they are asked in turn and told of each other's names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from campaigns.definition import parse_campaign
+from console.project import Project, ProjectFile
+from core.errors import ConfigError, Fault
+from core.suggest import did_you_mean
+from customers.workspace import Workspace, iter_not_yet, parse_workspace
+from delivery.front_matter import TemplateSource, parse_template
+from delivery.templates import CompiledTemplate, compile_template
+from journeys.check import check_circles, check_journey
+from journeys.check_case import Known
+from journeys.definition import parse_journey
+from journeys.model import Journey
+from recommender.offer_definition import parse_offer
+from segments.definition import parse_segment
+from segments.nesting import find_circle
+from segments.references import Reference, ReferenceKind, iter_references
+from segments.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedProject:
+    """A project with everything that is wrong with it, sorted by place."""
+
+    project: Project
+    faults: tuple[Fault, ...]
+
+    @property
+    def file_count(self) -> int:
+        project = self.project
+        return len(project.files) + len(project.templates) + (project.workspace is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the files of a project may refer to."""
+
+    segments: frozenset[str]
+    lists: frozenset[str]
+    offers: frozenset[str]
+    journeys: frozenset[str]
+    templates: Mapping[str, TemplateSource]
+
+
+def check_project(project: Project, in_force: Mapping[str, Journey] | None = None) -> CheckedProject:
+    """All faults of a project: those of reading it and those of its meaning, in one run.
+
+    `in_force` are the journeys that are published now; without them nobody can tell whether an experiment changes under
+    its people.
+    """
+    faults = list(project.faults)
+    workspace = parse_workspace(project.workspace.document) if project.workspace else None
+    faults += _check_words_of_later(project)
+    templates, found = _check_templates(project, workspace)
+    faults += found
+    names = _Names(
+        project.slugs("segment"), project.slugs("list"), project.slugs("offer"), project.slugs("journey"), templates
+    )
+    faults += _check_segments(project, workspace, names)
+    for file in project.of_kind("offer"):
+        faults += parse_offer(file.located, workspace)[1]
+    for file in project.of_kind("campaign"):
+        faults += _check_campaign(file, workspace, names)
+    faults += _check_journeys(project, workspace, names, in_force or {})
+    return CheckedProject(project, tuple(sorted(set(faults))))
+
+
+def _check_words_of_later(project: Project) -> Iterable[Fault]:
+    """Words that are known and that nothing acts on yet."""
+    if project.workspace is not None:
+        for path in iter_not_yet(project.workspace.document):
+            message = f"'{'.'.join(path)}' is known and does not work yet"
+            yield project.workspace.located.fault("E160", path, message, "leave it out for now", at_key=True)
+    for file in project.of_kind("list"):
+        message = "lists are known and cannot be filled yet"
+        yield file.located.fault("E160", ("list",), message, "use a segment", at_key=True)
+
+
+# -- templates ------------------------------------------------------------------------------------------------------
+
+
+def _check_templates(project: Project, workspace: Workspace | None) -> tuple[dict[str, TemplateSource], list[Fault]]:
+    sources: dict[str, TemplateSource] = {}
+    faults = []
+    for file in project.templates:
+        source, found = parse_template(file.text, file.file)
+        faults += found
+        if source is None:
+            continue
+        other = sources.setdefault(source.template, source)
+        if other is not source:
+            message = f"template '{source.template}' is already in {other.file}"
+            faults.append(Fault(file.file, 1, 1, "E100", message, "give one of them another name"))
+        try:
+            compiled = compile_template(source)
+        except ConfigError as error:
+            faults += error.faults
+        else:
+            faults += _law(source, compiled, workspace)
+    return sources, faults
+
+
+def _law(source: TemplateSource, compiled: CompiledTemplate, workspace: Workspace | None) -> Iterable[Fault]:
+    """What marketing mail must show, and transactional mail must not."""
+    line = source.body.line
+    offers = next((one for one in compiled.variables if one.path.partition(".")[0] in ("offers", "items")), None)
+    if source.kind == "transactional":
+        if offers is not None:
+            message = "a transactional template may carry no offers"
+            yield Fault(source.file, offers.line, 1, "E153", message, "take them out, or make it marketing")
+        return
+    if source.channel == "email" and not compiled.has_unsubscribe_link:
+        hint = 'add <a href="{{ links.unsubscribe }}">Unsubscribe</a>'
+        yield Fault(source.file, line, 1, "E150", "marketing mail has no unsubscribe link", hint)
+    if source.channel == "email" and workspace is not None and not workspace.postal_address:
+        hint = "add `postal_address` to workspace.yaml"
+        yield Fault(source.file, line, 1, "E152", "marketing mail needs the sender's postal address", hint)
+    if workspace is not None and source.topic is not None and source.topic not in workspace.topics:
+        hint = did_you_mean(source.topic, workspace.topics) or "add it under `topics` in workspace.yaml"
+        yield Fault(source.file, 1, 1, "E120", f"unknown topic '{source.topic}'", hint)
+
+
+# -- segments and what names them -----------------------------------------------------------------------------------
+
+
+def _check_segments(project: Project, workspace: Workspace | None, names: _Names) -> Iterable[Fault]:
+    rules: dict[str, Rule] = {}
+    for file in project.of_kind("segment"):
+        segment, found = parse_segment(file.located, file.file, workspace)
+        yield from found
+        if segment is not None:
+            rules[segment.slug] = segment.rule
+            yield from _unknown_names(file, iter_references(segment.rule), names)
+    for file in project.of_kind("segment"):
+        circle = find_circle(file.slug, rules) if file.slug in rules else None
+        if circle is not None:
+            message = f"the segment contains itself: {' → '.join(circle)}"
+            yield file.located.fault("E121", ("segment",), message, "take one of them out")
+
+
+def _unknown_names(file: ProjectFile, references: Iterable[Reference], names: _Names) -> Iterable[Fault]:
+    known = {ReferenceKind.SEGMENT: names.segments, ReferenceKind.LIST: names.lists}
+    for reference in references:
+        words = known.get(reference.kind)
+        if words is not None and reference.name not in words:
+            message = f"unknown {reference.kind.value} '{reference.name}'"
+            hint = did_you_mean(reference.name, words) or f"add {reference.kind.value}s/{reference.name}.yaml"
+            yield file.located.fault("E120", reference.path, message, hint)
+
+
+# -- campaigns and journeys -----------------------------------------------------------------------------------------
+
+
+def _check_campaign(file: ProjectFile, workspace: Workspace | None, names: _Names) -> Iterable[Fault]:
+    campaign, found = parse_campaign(file.located, file.file, workspace)
+    yield from found
+    if campaign is None:
+        return
+    yield from _unknown_names(file, iter_references(campaign.audience), names)
+    if campaign.offer is not None and campaign.offer not in names.offers:
+        hint = did_you_mean(campaign.offer, names.offers) or f"add offers/{campaign.offer}.yaml"
+        yield file.located.fault("E120", ("offer",), f"unknown offer '{campaign.offer}'", hint)
+    for variant in campaign.variants:
+        content = variant.content
+        arm = ("variants", variant.name) if variant.name else ()
+        path = (*arm, content.channel)
+        template = names.templates.get(content.template)
+        if template is None:
+            hint = did_you_mean(content.template, names.templates) or f"add templates/{content.template}.mjml"
+            yield file.located.fault("E120", path, f"unknown template '{content.template}'", hint)
+        elif template.channel != content.channel:
+            message = f"the template '{content.template}' is for {template.channel}, not for {content.channel}"
+            yield file.located.fault("E124", path, message, f"write `{template.channel}: {content.template}`")
+        elif not (campaign.topic or template.topic):
+            message = f"neither the campaign nor its template '{content.template}' has a topic"
+            yield file.located.fault("E150", path, message, "add `topic:`, so that people can consent to it")
+
+
+def _check_journeys(
+    project: Project, workspace: Workspace | None, names: _Names, in_force: Mapping[str, Journey]
+) -> Iterable[Fault]:
+    known = Known(
+        segments=names.segments,
+        lists=names.lists,
+        offers=names.offers,
+        journeys=names.journeys,
+        templates={slug: template.channel for slug, template in names.templates.items()},
+        workspace=workspace,
+    )
+    readable = {}
+    for file in project.of_kind("journey"):
+        journey, found = parse_journey(file.located, file.file)
+        yield from found
+        if journey is not None:
+            readable[file.slug] = (journey, file.located)
+            yield from check_journey(journey, file.located, known, in_force.get(file.slug))
+    yield from check_circles(readable)

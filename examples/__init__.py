@@ -1,0 +1,1 @@
+"""Project folders that run as they are, and the generator of their data."""

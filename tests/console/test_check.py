@@ -1,0 +1,41 @@
+"""Everything that is wrong with a project, in one run, with its place; the messages are a golden file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from console.check import check_project
+from console.project import load_project, read_workspace_slug
+from core.errors import ConfigError, InputError, NotFoundError, has_errors
+
+ROOT = Path(__file__).resolve().parents[2]
+BROKEN = Path(__file__).parent / "broken"
+
+
+def test_reports_every_fault_in_one_run_sorted_by_place(golden: Callable[[str, str], None]) -> None:
+    checked = check_project(load_project(BROKEN))
+    assert list(checked.faults) == sorted(checked.faults)
+    golden("console/check.txt", "".join(f"{fault}\n" for fault in checked.faults))
+
+
+@pytest.mark.parametrize("name", ["shop", "retail"])
+def test_finds_nothing_wrong_with_the_worked_projects(name: str) -> None:
+    checked = check_project(load_project(ROOT / "examples" / name))
+    assert not has_errors(checked.faults)
+
+
+def test_folder_without_a_workspace_is_no_project(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="postilion init"):
+        load_project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("name: Shop\n", InputError), ("workspace: [1\n", ConfigError), ("- a\n", InputError)]
+)
+def test_workspace_without_a_name_is_refused(tmp_path: Path, text: str, error: type[Exception]) -> None:
+    (tmp_path / "workspace.yaml").write_text(text)
+    with pytest.raises(error):
+        read_workspace_slug(tmp_path)
