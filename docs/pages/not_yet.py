@@ -1,0 +1,32 @@
+"""Words of the language that this version reads and cannot act on, kind of file by kind of file.
+
+Where the code has a list of them, it is that list; the reference pages mark them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from campaigns import definition_words
+from customers import workspace
+from journeys import definition
+from journeys.steps import message_options, registry
+from segments import parser
+
+_IN_A_VARIANT = ("voice", "letter", "push", "subject")
+
+CHOICES: Mapping[str, frozenset[str]] = {
+    "condition": parser.NOT_YET,
+    "step": registry.NOT_YET,
+    "trigger": frozenset(definition.TRIGGERS_NOT_YET),
+}
+
+KEYS: Mapping[str, frozenset[str]] = {
+    "workspace": frozenset(".".join(path) for path in workspace.NOT_YET),
+    "campaign": frozenset(definition_words.NOT_YET) | {f"variants.<name>.{word}" for word in _IN_A_VARIANT},
+    "journey": frozenset(definition.NOT_YET),
+    "offer": frozenset({"code"}),
+    "mapping": frozenset({"skip"}),
+    "message_options": frozenset(message_options.NOT_YET),
+    "trigger_event": frozenset({"settle"}),
+}
