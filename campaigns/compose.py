@@ -1,0 +1,232 @@
+"""Composing: a claimed message, its person, template and offers become an envelope, for campaigns and journeys alike.
+
+Delivery hands batches down. What a whole batch shares is read once; then each message is rendered alone, and one that
+fails is one `NotSent` with its cause, never a blank mail and never a stopped batch. The worker has asked the policy
+before, and whoever composes decides nothing about consent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from campaigns.definition import Campaign, get_campaign
+from campaigns.envelopes import build_envelope, find_sender
+from campaigns.message_context import (
+    campaign_context,
+    offer_context,
+    offers_of_steps,
+    profile_context,
+    skus_of_entry,
+    workspace_context,
+)
+from campaigns.message_offers import DecidedOffers, OfferRequest, decide_for_messages
+from campaigns.published_templates import PublishedTemplate, load_template
+from campaigns.tables import launch
+from core.errors import ConfigError, InputError, NotFoundError
+from core.runtime import Runtime
+from customers.workspace import Workspace, get_workspace
+from delivery.envelope import Composed, MessageRow, NotSent
+from delivery.facts import Gathered
+from delivery.policy import Reason
+from delivery.tables import MessageKind, OriginKind
+from delivery.templates import RenderError, render
+from tracking.handles import HandleFor, ensure_handles
+from tracking.links import MessageLinks
+from tracking.tokens import KeyRing
+
+log = logging.getLogger(__name__)
+
+_CONTEXT = "message.context"
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One message and what it is made from; `offers` are those that its journey has decided already."""
+
+    row: MessageRow
+    template: PublishedTemplate
+    campaign: Campaign | None
+    context: Mapping[str, Any] = field(repr=False)
+    offers: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def wanted_offers(self) -> frozenset[str]:
+        unnamed = self.campaign.offer if self.campaign and self.template.reads_unnamed_offers else None
+        return self.template.offers | ({unnamed} if unnamed else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the messages of one batch share."""
+
+    workspace: Workspace
+    workspace_context: Mapping[str, Any]
+    drafts: Sequence[_Draft]
+    offers: DecidedOffers
+    handles: Mapping[str, int]
+
+
+class Composer:
+    """Composes for one process; thread-safe. Its `compose` is what a `DeliveryWorker` takes.
+
+    Without `workspace` the published one is read for each batch, so that a change is seen by a running process.
+    """
+
+    def __init__(self, runtime: Runtime, workspace: Workspace | None = None) -> None:
+        self._runtime = runtime
+        self._workspace = workspace
+        self._key_ring = KeyRing.derive(runtime.vault.signing_key, runtime.vault.key_version)
+
+    def compose(self, rows: Sequence[MessageRow], gathered: Mapping[str, Gathered]) -> list[Composed]:
+        """An envelope for each of `rows`, or why there is none; `gathered` has their profiles and addresses."""
+        failed: list[Composed] = []
+        now = self._runtime.clock.now()
+        with self._runtime.database.transaction() as connection:
+            workspace = self._workspace or get_workspace(connection)
+            drafts = self._draft(connection, rows, failed)
+            batch = _Batch(
+                workspace,
+                workspace_context(workspace),
+                drafts,
+                decide_for_messages(connection, _requests(drafts), now),
+                ensure_handles(connection, _handles_for(drafts, gathered), now),
+            )
+        return failed + [self._compose_one(batch, draft, gathered[draft.row.id]) for draft in batch.drafts]
+
+    def _draft(self, connection: Connection, rows: Sequence[MessageRow], failed: list[Composed]) -> list[_Draft]:
+        """The drafts of those rows whose template, campaign and context can be read; the others go to `failed`."""
+        sources = _Sources(connection)
+        drafts = []
+        for row in rows:
+            try:
+                campaign, template = sources.find(row)
+                context = self._runtime.vault.open_document(row.profile_id, _CONTEXT, row.context)
+            except ConfigError as error:
+                failed.append(NotSent(row.id, Reason.RENDER_ERROR, str(error.faults[0])))
+            except _SourceMissingError as error:
+                failed.append(NotSent(row.id, Reason.RENDER_ERROR, str(error)))
+            except NotFoundError:  # erased since the policy was asked
+                failed.append(NotSent(row.id, Reason.ERASED))
+            else:
+                drafts.append(_Draft(row, template, campaign, context, offers_of_steps(context.get("steps") or {})))
+        return drafts
+
+    def _compose_one(self, batch: _Batch, draft: _Draft, gathered: Gathered) -> Composed:
+        try:
+            return self._render(batch, draft, gathered)
+        except (RenderError, NotFoundError, InputError) as error:
+            return NotSent(draft.row.id, Reason.RENDER_ERROR, str(error))
+        except Exception as error:  # noqa: BLE001 # one profile must not stop the others; its row keeps the cause
+            log.error("message %s could not be composed: %s", draft.row.id, type(error).__name__)  # noqa: TRY400
+            return NotSent(draft.row.id, Reason.RENDER_ERROR, f"composing failed unforeseen: {type(error).__name__}")
+
+    def _render(self, batch: _Batch, draft: _Draft, gathered: Gathered) -> Composed:
+        row, template, workspace = draft.row, draft.template, batch.workspace
+        assert gathered.address is not None  # the policy let it pass
+        offers, missing = _offers_of(draft, batch.offers)
+        if missing is not None:
+            return missing
+        links = MessageLinks(
+            self._runtime.settings.public_url,
+            self._key_ring,
+            row.token_id,
+            batch.handles.get(row.id),
+            opens=workspace.tracking.get("opens", "individual"),
+        )
+        context: dict[str, Any] = {
+            "entry": draft.context.get("entry") or {},
+            "steps": draft.context.get("steps") or {},
+            "vars": draft.context.get("vars") or (draft.campaign.values if draft.campaign else {}),
+            "profile": profile_context(gathered.profile),
+            "offers": offers,
+            "items": next((offer["items"] for offer in offers.values()), []),
+            "campaign": campaign_context(draft.campaign, row.variant),
+            "workspace": batch.workspace_context,
+            "links": links.urls(),
+        }
+        rendered = render(template.compiled, context, links.write_link)
+        return build_envelope(
+            row,
+            gathered.address,
+            find_sender(workspace, row, template.source.sender),
+            rendered,
+            workspace=workspace,
+            campaign=draft.campaign,
+            unsubscribe_headers=links.headers(),
+            template_hash=template.compiled.content_hash,
+            decision_id=next((offer["decision_id"] for offer in offers.values() if offer["items"]), None),
+            links=links.destinations,
+        )
+
+
+class _SourceMissingError(Exception):
+    """The campaign or template of a message is not published."""
+
+
+class _Sources:
+    """Campaigns and templates of the messages of one batch, each read once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._campaigns: dict[str, Campaign] = {}
+        self._templates: dict[tuple[str, int | None], PublishedTemplate] = {}
+
+    def find(self, row: MessageRow) -> tuple[Campaign | None, PublishedTemplate]:
+        """Raises _SourceMissingError, or ConfigError when this release cannot read them."""
+        try:
+            campaign = self._campaign(row.origin_id) if row.origin_kind == OriginKind.CAMPAIGN else None
+            version = campaign.get_variant(row.variant).content.version if campaign else None
+            return campaign, self._template(row.template, version)
+        except NotFoundError as error:
+            raise _SourceMissingError(str(error)) from None
+        except KeyError:
+            raise _SourceMissingError(f"the campaign has no variant {row.variant!r}") from None
+
+    def _campaign(self, launch_id: str) -> Campaign:
+        if launch_id not in self._campaigns:
+            query = select(launch.c.campaign, launch.c.version).where(launch.c.id == launch_id)
+            found = self._connection.execute(query).one_or_none()
+            if found is None:
+                raise NotFoundError("the launch of this message is gone.")
+            self._campaigns[launch_id] = get_campaign(self._connection, found.campaign, found.version)
+        return self._campaigns[launch_id]
+
+    def _template(self, slug: str, version: int | None) -> PublishedTemplate:
+        if (slug, version) not in self._templates:
+            self._templates[slug, version] = load_template(self._connection, slug, version)
+        return self._templates[slug, version]
+
+
+def _requests(drafts: Sequence[_Draft]) -> list[OfferRequest]:
+    return [
+        OfferRequest(draft.row, offer, skus_of_entry(draft.context.get("entry") or {}))
+        for draft in drafts
+        for offer in sorted(draft.wanted_offers - draft.offers.keys())
+    ]
+
+
+def _handles_for(drafts: Sequence[_Draft], gathered: Mapping[str, Gathered]) -> list[HandleFor]:
+    """Marketing messages need a way out, whether their template shows it or not."""
+    return [
+        HandleFor(row.id, address.lookup, row.channel, row.topic, row.profile_id)
+        for row in (draft.row for draft in drafts)
+        if row.kind == MessageKind.MARKETING and (address := gathered[row.id].address) is not None
+    ]
+
+
+def _offers_of(draft: _Draft, decided: DecidedOffers) -> tuple[dict[str, Mapping[str, Any]], NotSent | None]:
+    """`offers.*` of one message, and why it is not sent where it lacks what it is about."""
+    row, offers = draft.row, dict(draft.offers)
+    for slug in sorted(draft.wanted_offers - draft.offers.keys()):
+        if slug in decided.broken:
+            return offers, NotSent(row.id, Reason.RENDER_ERROR, decided.broken[slug])
+        decision = decided.decisions[row.id, slug]
+        offers[slug] = offer_context(decision)
+        if not decision.items and slug in draft.template.needed_offers:
+            return offers, NotSent(row.id, Reason.NO_OFFER, f"{slug}: {decision.withheld or 'nothing to offer'}")
+    return offers, None

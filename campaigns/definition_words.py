@@ -1,0 +1,94 @@
+"""Smaller words of a campaign's file: hours, limits, headers, and those that are known and do not work yet. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import time
+from typing import Any
+
+from core.durations import parse_duration
+from customers.workspace import Hours, Limit
+from segments.matcher_parser import Report
+
+OWN_SCOPE = "campaign"  # of a limit that says nothing else: the file it stands in
+
+NOT_YET = {
+    "winner": "sending a sample first is known and does not work yet",
+    "send_window": "`send_window` is known and does not work yet",
+    "closed": "`closed` is known and does not work yet",
+    "send_at": "choosing the hour for each person is known and does not work yet",
+    "voice": "calls are known and do not work yet",
+    "letter": "letters are known and do not work yet",
+    "push": "push messages are known and do not work yet",
+    "utm": "campaign parameters on links are known and do not work yet",
+    "seeds": "copies to seed addresses are known and do not work yet",
+    "approve": "the approval of a second person is known and does not work yet",
+    "ttl": "`ttl` is known and does not work yet",
+}
+_OF_A_VARIANT = {
+    "subject": "another subject for the same template is known and does not work yet",
+    **{channel: NOT_YET[channel] for channel in ("voice", "letter", "push")},
+}
+# What the composer or the provider writes; a second one would contradict it.
+_RESERVED_HEADERS = frozenset(
+    {
+        "bcc", "cc", "content-type", "date", "feedback-id", "from", "list-unsubscribe", "list-unsubscribe-post",
+        "message-id", "mime-version", "received", "reply-to", "return-path", "sender", "subject", "to",
+    }
+)  # fmt: skip
+
+
+def report_unsupported(document: Mapping[str, Any], report: Report) -> None:
+    """Report the words that this release knows and cannot act on, each at its place."""
+    for word, message in NOT_YET.items():
+        if document.get(word) not in (None, False):
+            report("E160", (word,), message, "leave it out for now", at_key=True)
+    if document.get("on_skip") not in (None, "continue"):
+        report("E103", ("on_skip",), "a campaign has nothing to do after a message", "leave it out", at_key=True)
+    for name, arm in (document.get("variants") or {}).items():
+        for word, message in _OF_A_VARIANT.items():
+            if word in arm:
+                report("E160", ("variants", name, word), message, "leave it out for now", at_key=True)
+
+
+def parse_quiet_hours(data: Mapping[str, Any]) -> Hours:
+    return Hours(
+        start=time.fromisoformat(data["from"]),
+        end=time.fromisoformat(data["to"]),
+        then=data.get("then", "wait"),
+        no_timezone=data.get("no_timezone", "use_default"),
+        channels=frozenset(data.get("channels") or ()),
+    )
+
+
+def parse_limits(data: Sequence[Mapping[str, Any]], report: Report) -> tuple[Limit, ...]:
+    limits = []
+    for place, item in enumerate(data):
+        if item["per"] == "journey" or item.get("scope") in ("journey", "journeys"):
+            key = "per" if item["per"] == "journey" else "scope"
+            report("E103", ("limits", place, key), "a campaign is no journey", "write a length of time such as 7d")
+            continue
+        if item.get("then") == "exit":
+            report("E103", ("limits", place, "then"), "there is nothing to exit from", "write skip or wait")
+            continue
+        limits.append(
+            Limit(
+                messages=item["messages"],
+                per=parse_duration(item["per"]),
+                channel=item.get("channel"),
+                topic=item.get("topic"),
+                scope=item.get("scope", OWN_SCOPE),
+                then=item.get("then", "skip"),
+            )
+        )
+    return tuple(limits)
+
+
+def parse_headers(data: Mapping[str, str], report: Report) -> Mapping[str, str]:
+    """Further mail headers; those that are written for every message are refused."""
+    for name, value in data.items():
+        if name.lower() in _RESERVED_HEADERS:
+            report("E103", ("headers", name), f"'{name}' is written by Postilion itself", "leave it out", at_key=True)
+        elif not name.isascii() or not name.replace("-", "").isalnum() or not (value.isascii() and value.isprintable()):
+            report("E103", ("headers", name), f"'{name}' is no header of one line", "write X-Name: value", at_key=True)
+    return data

@@ -1,0 +1,100 @@
+"""The outside of a message: sender, headers, tags and provider's settings around what was rendered. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import formataddr, parseaddr
+
+from campaigns.definition import Campaign
+from core.errors import NotFoundError
+from customers.profiles import Address
+from customers.workspace import Sender, Workspace
+from delivery.callbacks.ses_events import MESSAGE_TAG
+from delivery.envelope import Envelope, MessageRow
+from delivery.sms import fold
+from delivery.tables import MessageKind
+from delivery.templates import Rendered
+
+_NO_TAG = re.compile(r"[^A-Za-z0-9_-]")  # what SES refuses in a tag
+_TAG_LENGTH = 256
+
+
+def find_sender(workspace: Workspace, row: MessageRow, template_sender: str | None) -> Sender:
+    """Who a message comes from: as its row says, else its template, else the first sender of its channel.
+
+    Raises NotFoundError when the workspace has no such sender.
+    """
+    sender = workspace.get_sender(row.channel, row.sender or template_sender)
+    if sender.channel != row.channel:
+        raise NotFoundError(f"the sender {row.sender or template_sender!r} is for {sender.channel}, not {row.channel}.")
+    return sender
+
+
+def build_envelope(
+    row: MessageRow,
+    address: Address,
+    sender: Sender,
+    rendered: Rendered,
+    *,
+    workspace: Workspace,
+    campaign: Campaign | None,
+    unsubscribe_headers: Mapping[str, str],
+    template_hash: str,
+    decision_id: str | None,
+    links: Mapping[str, str],
+) -> Envelope:
+    """The envelope of one message; `unsubscribe_headers` are those of RFC 8058, empty for a transactional one."""
+    common = {
+        "message_id": row.id,
+        "channel": row.channel,
+        "kind": MessageKind(row.kind),
+        "recipient": address.value,
+        "lookup": address.lookup,
+        "tags": _tags(row),
+        "configuration_set": sender.configuration_set or "",
+        "template_hash": template_hash,
+        "decision_id": decision_id,
+        "links": links,
+    }
+    if row.channel != "email":
+        return Envelope(**common, sender=sender.address, text=fold(rendered.text))
+    return Envelope(
+        **common,
+        sender=_mailbox(sender, campaign),
+        reply_to=(campaign.reply_to if campaign else None) or sender.reply_to or "",
+        subject=rendered.subject,
+        html=rendered.html,
+        text=rendered.text,
+        headers={
+            **(campaign.headers if campaign else {}),
+            **unsubscribe_headers,
+            "Feedback-ID": _feedback_id(row, workspace),
+        },
+    )
+
+
+def _mailbox(sender: Sender, campaign: Campaign | None) -> str:
+    """`Name <address>`; a campaign's `from` is another name, or another name and address."""
+    if campaign is None or not campaign.visible_sender:
+        return sender.mailbox
+    if "@" not in campaign.visible_sender:
+        return formataddr((campaign.visible_sender, sender.address))
+    return formataddr(parseaddr(campaign.visible_sender))
+
+
+def _tags(row: MessageRow) -> dict[str, str]:
+    """What comes back with every event of the message; `mid` is how its row is found."""
+    tags = {MESSAGE_TAG: row.id, row.origin_kind: row.origin, "step": row.step, "variant": row.variant}
+    return {name: tag_value(value) for name, value in tags.items() if value}
+
+
+def tag_value(text: str) -> str:
+    """`text` in the characters that a tag may have."""
+    return _NO_TAG.sub("-", text)[:_TAG_LENGTH]
+
+
+def _feedback_id(row: MessageRow, workspace: Workspace) -> str:
+    """By which mailbox providers group complaints: campaign, variant or step, kind, and last who sends."""
+    parts = (row.origin, row.variant or row.step or "all", row.kind, workspace.slug)
+    return ":".join(tag_value(part)[:60] for part in parts)
