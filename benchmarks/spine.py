@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import idle, import_orders
@@ -21,12 +22,7 @@ _IDLE_S = 60
 
 def main() -> None:
     figures: dict[str, float] = {}
-    for title, measure in (
-        ("importing Online Retail", lambda: import_orders.measure(None)),
-        ("starting the command line", _starts),
-        (f"idling for {_IDLE_S} s", lambda: idle.measure(_IDLE_S)),
-        ("running the demo", _demo),
-    ):
+    for title, measure in _MEASUREMENTS.items():
         print(f"{title} …", flush=True)
         figures |= measure()
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
@@ -49,6 +45,14 @@ def _time(command: list[str]) -> float:
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - started
+
+
+_MEASUREMENTS: dict[str, Callable[[], dict[str, float]]] = {
+    "importing Online Retail": lambda: import_orders.measure(None),
+    "starting the command line": _starts,
+    f"idling for {_IDLE_S} s": lambda: idle.measure(_IDLE_S),
+    "running the demo": _demo,
+}
 
 
 if __name__ == "__main__":

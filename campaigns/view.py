@@ -45,10 +45,10 @@ def find_message_html(runtime: Runtime, token_id: int) -> str | None:
 
 
 def _without_sealed(profile: Profile, workspace: Workspace) -> Profile:
-    """Only what stands in clear anyway; an attribute that nobody declared counts as personal."""
+    """Only what stands in clear anyway, and no address; an attribute that nobody declared counts as personal."""
     plain = {
         name: value
         for name, value in profile.attributes.items()
         if (spec := workspace.attributes.get(name)) is not None and not spec.is_personal
     }
-    return replace(profile, attributes=plain)
+    return replace(profile, attributes=plain, email=None, phone=None, external_id=None)

@@ -57,7 +57,7 @@ class Document(TypeDecorator[Any]):
 
 
 class OrderedDocument(TypeDecorator[Any]):
-    """A JSON document whose keys keep their order, which JSONB does not: what a person wrote, where arms have an order."""
+    """A JSON document whose keys keep their order, as JSONB does not: arms of a split have one."""
 
     impl = Text
     cache_ok = True

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, make_url
@@ -40,6 +41,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 20, overwrite_deleted: bool = False) -> None:
         self.url = _with_driver(url)
+        self._writer = Lock()
         if self.url.get_backend_name() == "sqlite":
             self.engine = _sqlite_engine(self.url, pool_size, overwrite_deleted)
         else:
@@ -52,7 +54,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A writing transaction: commits at the end of the block, rolls back when it raises."""
-        with _readable_faults(self.url), self.engine.begin() as connection:
+        with _readable_faults(self.url), self._turn_to_write(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -66,6 +68,19 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """SQLite's writers poll for their turn with growing pauses; those of one process queue here instead."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=_BUSY_TIMEOUT_S):
+            raise EnvironmentFaultError(f"the database {self.url.database} was busy for {_BUSY_TIMEOUT_S} seconds.")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
 
 def insert_ignore(
@@ -172,7 +187,7 @@ _WAYS_OUT = {
     "no such table": "Run `postilion init` (or `postilion apply`) to bring it up to date.",
     "unable to open database file": "Check that the folder exists and may be written.",
     "database or disk is full": "Free some disk space and run the command again; nothing was half-written.",
-    "disk I/O error": "Is the disk full, or failing? Put that right and run the command again; nothing was half-written.",
+    "disk I/O error": "Is the disk full, or failing? Put that right and run it again; nothing was half-written.",
     "database is locked": "Another process has held it for 30 seconds; end that process or wait for it.",
     "connection refused": "Is the server running, and are host and port of POSTILION_DATABASE_URL right?",
     "Connection refused": "Is the server running, and are host and port of POSTILION_DATABASE_URL right?",

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, select
 
 from core.runtime import Runtime
+from core.vault import Vault
 from customers.log import append_events
 from customers.workspace import get_workspace
 from delivery.ledger import settle_stuck
@@ -35,12 +36,18 @@ def keep_house(runtime: Runtime) -> LedgerState:
     """Settle what is stuck and tell the log of it; answers how the ledger stands after it."""
     now = runtime.clock.now()
     with runtime.database.transaction() as connection:
-        settled = settle_stuck(connection, now)
-        if settled:
-            events = [message_event("message_unknown", row, now) for row in settled]
-            append_events(connection, runtime.vault, get_workspace(connection), events, now)
+        settled_count = settle_broken_off(connection, runtime.vault, now)
     with runtime.database.read() as connection:
-        return _look(connection, len(settled), now)
+        return _look(connection, settled_count, now)
+
+
+def settle_broken_off(connection: Connection, vault: Vault, now: datetime) -> int:
+    """Settle the messages whose sending died ten minutes ago; answers how many marketing messages became unknown."""
+    settled = settle_stuck(connection, now)
+    if settled:
+        events = [message_event("message_unknown", row, now) for row in settled]
+        append_events(connection, vault, get_workspace(connection), events, now)
+    return len(settled)
 
 
 def has_due(connection: Connection, now: datetime) -> bool:

@@ -118,7 +118,7 @@ def _run(show: Show) -> None:
         tally = _live(show, runtime, clock, sandbox_url, write_key)
         commands.set_now(clock.now())
         report = BUILD / "report.html"
-        commands.run("report", "--html", str(report))
+        commands.run("report", show.campaign, "--html", str(report))
         _show_truth(show, runtime, tally)
     say(f"\nThe report with charts:  [bold]{report}[/]")
     say(f"Every mail, to look at:  postilion sandbox --folder {BUILD / 'sandbox'}   then http://127.0.0.1:8026")

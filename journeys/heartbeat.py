@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,8 +23,9 @@ from core.claims import lease, release_lease, take_lease
 from core.ids import random_id
 from core.runtime import Runtime
 from customers.workspace import Workspace, get_workspace
-from delivery.housekeeping import has_due
+from delivery.housekeeping import has_due, settle_broken_off
 from delivery.providers.registry import create_transports
+from delivery.providers.transport import Transport, TransportError
 from delivery.worker import DeliveryWorker
 from journeys.tick import tick
 from tracking.attribution import credit_orders
@@ -36,6 +37,7 @@ _LEASE, _SUCCESSOR = "heartbeat", "heartbeat-successor"
 _HOLD, _RENEW = timedelta(seconds=30), timedelta(seconds=10)
 _SECOND, _MINUTE, _RATES = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5)
 _ACTS_AT_ONCE = 1_000
+_BATCH_S, _SMALLEST, _LARGEST = 4, 16, 200
 
 
 @dataclass(slots=True)
@@ -151,6 +153,7 @@ class Heart:
             _Part("opens and clicks", self._settle),
             _Part("orders", self._credit, _MINUTE),
             _Part("launches", self._finish, _MINUTE),
+            _Part("broken-off messages", self._settle_broken_off, _MINUTE),
         )
 
     def beat(self, now: datetime) -> bool:
@@ -196,8 +199,13 @@ class Heart:
         runtime = self._runtime
         if self._worker is None:
             transports = create_transports(runtime.settings)
-            name = f"heartbeat-{random_id()[:8]}"
-            self._worker = DeliveryWorker(runtime, transports, Composer(runtime).compose, name=name)
+            self._worker = DeliveryWorker(
+                runtime,
+                transports,
+                Composer(runtime).compose,
+                name=f"heartbeat-{random_id()[:8]}",
+                batch_size=_batch_size(transports.values()),
+            )
         if self._rates_at is None or now - self._rates_at >= _RATES:
             self._worker.refresh_rates()
             self._rates_at = now
@@ -217,7 +225,23 @@ class Heart:
             self.tally.counts["orders credited to a message"] += credit_orders(connection, now)
         return False
 
+    def _settle_broken_off(self, now: datetime) -> bool:
+        with self._runtime.database.transaction() as connection:
+            settled_count = settle_broken_off(connection, self._runtime.vault, now)
+        self.tally.counts["messages whose sending was broken off"] += settled_count
+        return False
+
     def _finish(self, now: datetime) -> bool:
         with self._runtime.database.transaction() as connection:
             self.tally.counts["launches finished"] += finish_launches(connection, now)
         return False
+
+
+def _batch_size(transports: Iterable[Transport]) -> int:
+    """As many messages as the slowest provider takes in four seconds: a beat has to end soon when somebody asks."""
+    slowest = float(_LARGEST)
+    for transport in transports:
+        with suppress(TransportError):  # the worker tells of it
+            rate = transport.read_rate()
+            slowest = slowest if rate is None else min(slowest, rate)
+    return max(_SMALLEST, min(_LARGEST, int(_BATCH_S * slowest)))

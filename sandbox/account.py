@@ -5,7 +5,6 @@ It holds state and knows how a message becomes events; what a request may say is
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable

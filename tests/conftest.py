@@ -46,8 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tells a worker process of pytest-xdist where the one cluster is."""
-    node.workerinput["cluster"] = str(node.config.stash[_CLUSTER])
+    """Gives each worker process of pytest-xdist a cluster of its own.
+
+    A transaction that runs in another database of the same cluster delays readers of a cursor (core/cursors.py), and a
+    test that expects to read at once would now and then find nothing.
+    """
+    cluster = node.config.stash[_AT_END].enter_context(databases.cluster_folder())
+    node.workerinput["cluster"] = str(cluster)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

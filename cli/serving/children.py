@@ -6,10 +6,12 @@ kernel watches is the *thread* that started the child, so children are started f
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -19,7 +21,7 @@ from urllib.parse import urlsplit
 from core.errors import EnvironmentFaultError
 
 _LOG_LIMIT = 10_000_000
-_POLL_S = 0.1
+_POLL_S = 0.05
 _SERVER_FAULT = 500
 
 
@@ -40,12 +42,22 @@ class Child:
             self.process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, and make one when it takes longer."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        """Wait for the end of it and of all that it started, and make one when it takes longer."""
+        end = time.monotonic() + seconds
+        while (self.is_running or self._has_family()) and time.monotonic() < end:
+            time.sleep(_POLL_S)
+        if self.is_running or self._has_family():
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def _has_family(self) -> bool:
+        """Whether its session has a process left: a child leads one of its own."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def broken(self, what: str) -> EnvironmentFaultError:
         """`what` went wrong, with the last line of the log, which often says why."""

@@ -24,10 +24,12 @@ REFRESH = timedelta(hours=1)  # how old a membership may become where its segmen
 
 _SHORTEST_REFRESH = timedelta(minutes=5)  # a run costs two seconds of one core, however little it does
 _BEATS = timedelta(minutes=10)
-_HOUSEKEEPING = timedelta(minutes=10)
+_HOUSEKEEPING = timedelta(hours=1)
 _NIGHT = "15 3 * * *"
-# Intervals are counted from here for ever, so that a restart fires nothing that is not due.
+# Intervals are counted from here for ever, so that a restart fires nothing that is not due; and not all from the same
+# minute, because each run begins with a fresh process.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
+_SEGMENTS_ANCHOR, _HOUSEKEEPING_ANCHOR = _ANCHOR + timedelta(minutes=2), _ANCHOR + timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _refreshes(connection: Connection, workspace: Workspace) -> list[Deployment]
             f"{SEGMENTS}{_short(every)}",
             "segments.flows:refresh_segments_flow",
             {"workspace": workspace.slug, "only": sorted(slugs)},
-            Interval(every, _ANCHOR),
+            Interval(every, _SEGMENTS_ANCHOR),
             f"Brings the segments {', '.join(sorted(slugs))} up to date, every {_short(every)}.",
         )
         for every, slugs in sorted(groups.items())
@@ -122,7 +124,7 @@ def _housekeeping(workspace: Workspace) -> Deployment:
         HOUSEKEEPING,
         "delivery.flows:keep_house_flow",
         {"workspace": workspace.slug},
-        Interval(_HOUSEKEEPING, _ANCHOR + _HOUSEKEEPING / 2),  # not together with the heartbeat's hand-over
+        Interval(_HOUSEKEEPING, _HOUSEKEEPING_ANCHOR),
         "Puts the messages in order whose sending was broken off, and says how messages stand.",
     )
 

@@ -30,11 +30,11 @@ from core.runtime import Runtime, open_runtime
 from core.settings import load_settings
 from journeys.heartbeat import ask_for_end, withdraw_question
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("cli.serving.runner")  # this module is the program, and would be called __main__
 
 Tell = Callable[[str], None]
 
-_LOOK_S = 30.0
+_LOOK_S = 15.0
 _AGAIN = timedelta(minutes=10)  # what is overdue and fails is not started again before this has passed
 _POLL_RUNS_S = 10.0
 _STARTED_S = 0.02
@@ -56,7 +56,7 @@ class Serving:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        clock = self._runtime.clock
+        clock, parent = self._runtime.clock, os.getppid()
         if is_private(self._runtime.settings) and (count := await clear_up(clock)):
             self._tell(f"{count} runs were broken off when the engine stopped; what they left is taken up again")
         await self._follow()
@@ -75,6 +75,10 @@ class Serving:
         watching.cancel()
         if not serving.done():
             await self._end_runs()
+            if os.getppid() != parent:
+                os.killpg(
+                    os.getpid(), signal.SIGKILL
+                )  # `up` was killed, and Prefect's server with it: nobody is left to tell
             await self._runner.astop()
         await serving
         if watching.done() and not watching.cancelled():

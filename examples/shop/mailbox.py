@@ -19,7 +19,9 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One message in the sandbox. `offers` are links around a picture, as product cards have them."""
+    """One message in the sandbox, under the id that we gave it. `offers` are links around a picture, as product cards
+    have them.
+    """
 
     seq: int
     kind: str
@@ -64,7 +66,7 @@ def _read(message: dict[str, Any]) -> Mail:
         seq=message["seq"],
         kind=message["kind"],
         to=message["to"][0],
-        message_id=message["message_id"],
+        message_id=message["tags"].get("mid", message["message_id"]),
         links=tuple(dict.fromkeys(url for url in links if url.startswith("http"))),
         offers=tuple(dict.fromkeys(url for url, inner in anchors if "<img" in inner)),
         pixel=unescape(pixel[1]) if pixel else None,

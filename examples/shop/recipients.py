@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Lock
 from urllib.parse import parse_qs, urlsplit
 
 from examples.shop.browser import Browser
@@ -59,7 +60,7 @@ class Tally:
 
     human_opens: set[str] = field(default_factory=set)
     human_clicks: set[str] = field(default_factory=set)
-    machine_requests: int = 0
+    machine_requests: int = 0  # for the pixel and for links that count
     unsubscribed: int = 0
     buyers: set[str] = field(default_factory=set)
 
@@ -89,6 +90,7 @@ class Recipients:
         self._plan: list[_Planned] = []
         self._number = 0
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="recipients")
+        self._counting = Lock()
         self.tally = Tally()
 
     def close(self) -> None:
@@ -161,17 +163,19 @@ class Recipients:
     def _scan(self, mail: Mail) -> None:
         """A corporate gateway: every link, the unsubscribe link too, some by HEAD first."""
         for number, link in enumerate(mail.links):
-            if number % 3 == 0:
+            probes_first = number % 3 == 0
+            if probes_first:
                 self._browser.head(link, _SCANNER)
             self._browser.get(link, _SCANNER)
-            self.tally.machine_requests += 1
+            if "/c/" in link:
+                self._count_machine(2 if probes_first else 1)
         if mail.pixel:
             self._fetch_pixel(mail, _SCANNER)
 
     def _fetch_pixel(self, mail: Mail, agent: str) -> None:
         assert mail.pixel is not None
         self._browser.get(mail.pixel, agent)
-        self.tally.machine_requests += 1
+        self._count_machine(1)
 
     def _open(self, mail: Mail, persona: Persona) -> None:
         # Apple's proxy has the picture already, so the person's own look leaves no trace.
@@ -199,6 +203,10 @@ class Recipients:
     def _buy(self, purchase: Purchase, at: datetime) -> None:
         self._purchase(purchase, at)
         self.tally.buyers.add(purchase.external_id)
+
+    def _count_machine(self, requests: int) -> None:
+        with self._counting:
+            self.tally.machine_requests += requests
 
     # -- chance and time --------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ topic: marketing
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """Everything runs; housekeeping has a second schedule, every quarter of a minute; and a campaign was applied after."""
+    """Everything runs; housekeeping has a second schedule, every quarter of a minute; a campaign was applied later."""
     engine = Engine.create(tmp_path_factory.mktemp("up"))
     for words in (("init",), ("apply",)):
         done = engine.run(*words)
