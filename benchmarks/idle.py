@@ -29,6 +29,7 @@ _RUN_S = 30  # a run begins within ten seconds and lasts three
 _LONGEST_S = 1_200
 _HOURLY = (2, 5)  # the minutes of cli/serving/deployments.py: segments, housekeeping; and the heartbeat every ten
 _RUNS_AN_HOUR = 8
+_BUSY = 503
 _SETTLE_S = 45  # first runs, first looks, and the server's own first rounds
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -92,11 +93,15 @@ def _start_run(port: int) -> None:
 
 
 def _ask(port: int, path: str, body: dict[str, Any]) -> Any:
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
-    return answer
+    while True:
+        connection = HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        if response.status != _BUSY:
+            return answer
+        time.sleep(1)
 
 
 def _prepare(folder: Path) -> tuple[dict[str, str], int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from campaigns.launch import LaunchResult
 
@@ -12,7 +12,10 @@ _EARLY = timedelta(minutes=1)  # a run may begin a little before the moment that
 
 def moment_of_run(now: datetime, scheduled_at: datetime | None) -> datetime:
     """Now, or the scheduled moment where the run has begun a breath too early for it."""
-    return scheduled_at if scheduled_at is not None and now < scheduled_at <= now + _EARLY else now
+    if scheduled_at is None or not now < scheduled_at <= now + _EARLY:
+        return now
+    # Prefect hands over a datetime of another library, whose differences are no timedelta.
+    return datetime.fromtimestamp(scheduled_at.timestamp(), UTC)
 
 
 def as_markdown(campaign: str, results: Sequence[LaunchResult]) -> str:

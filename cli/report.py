@@ -27,9 +27,10 @@ def report(
     from campaigns.report_html import render_html
     from campaigns.report_table import render_table
     from campaigns.reports import build_report
+    from journeys.passages import select_passages
 
     with open_workspace(context) as (runtime, _workspace), runtime.database.read() as connection:
-        built = build_report(connection, runtime.clock.now(), name)
+        built = build_report(connection, runtime.clock.now(), name, passages=select_passages)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(render_html(built), encoding="utf-8")

@@ -45,7 +45,9 @@ class Database:
         if self.url.get_backend_name() == "sqlite":
             self.engine = _sqlite_engine(self.url, pool_size, overwrite_deleted)
         else:
-            self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+            self.engine = create_engine(
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, hide_parameters=True
+            )
 
     @property
     def is_sqlite(self) -> bool:
@@ -145,6 +147,7 @@ def _sqlite_engine(url: URL, pool_size: int, overwrite_deleted: bool) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        hide_parameters=True,  # an error's text ends up in logs and on run pages
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
     )
 

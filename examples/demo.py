@@ -38,6 +38,7 @@ from examples.world import World
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "demo"
 LENGTH = timedelta(days=9)  # a week of orders after the launch, and the waits of the journey
+PREPARATION = timedelta(minutes=15)  # what is imported is there before the launch
 SEED = 7
 
 
@@ -49,7 +50,7 @@ class Show:
     campaign: str
     now: datetime
     imports: tuple[tuple[str, Path], ...]
-    directory: Callable[[], Directory]
+    directory: Callable[[Runtime], Directory]
     truth: Truth | None = field(default=None, repr=False)
 
 
@@ -79,7 +80,7 @@ def _shop() -> Show:
         campaign="summer_picks",
         now=datetime.fromisoformat(truth.now).astimezone(UTC),
         imports=tuple((kind, folder / f"{kind}.{ending}") for kind, ending in kinds),
-        directory=lambda: known_people(folder / "profiles.csv", truth),
+        directory=lambda _runtime: known_people(folder / "profiles.csv", truth),
         truth=truth,
     )
 
@@ -91,7 +92,7 @@ def _retail(data: Path) -> Show:
         campaign="christmas_table",
         now=datetime(2011, 12, 10, 8, tzinfo=UTC),
         imports=(("orders", data),),
-        directory=lambda: everybody_alike(Response(Persona.READER, 0.4, 0.15, 0.3, 0.02, 0.3)),
+        directory=lambda runtime: everybody_alike(runtime, Response(Persona.READER, 0.4, 0.15, 0.3, 0.02, 0.3)),
     )
 
 
@@ -99,7 +100,7 @@ def _run(show: Show) -> None:
     web_port, sandbox_port = free_port(), free_port()
     sandbox_url = f"http://127.0.0.1:{sandbox_port}"
     settings = _settings(show, web_port, sandbox_url)
-    commands = Commands(settings, show.now)
+    commands = Commands(settings, show.now - PREPARATION)
     for words in (("init",), ("check",), ("apply",)):
         commands.run(*words)
     for kind, file in show.imports:
@@ -142,7 +143,7 @@ def _settings(show: Show, web_port: int, sandbox_url: str) -> Settings:
 
 def _live(show: Show, runtime: Runtime, clock: ManualClock, sandbox_url: str, write_key: str) -> Tally:
     browser, mailbox = Browser(runtime.settings.public_url), Mailbox(sandbox_url)
-    directory = show.directory()
+    directory = show.directory(runtime)
     shelf = _Shelf(runtime, browser, write_key)
     recipients = Recipients(mailbox, browser, directory.find, shelf.buy, shelf.sku_of_page, SEED)
     world = World(runtime, clock, sandbox_url, mailbox, recipients)

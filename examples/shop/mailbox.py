@@ -14,13 +14,15 @@ _ANCHOR = re.compile(r'<a\b[^>]*?href="([^"]+)"[^>]*>(.*?)</a>', re.DOTALL | re.
 _PIXEL = re.compile(r'<img\b[^>]*?src="([^"]*/o/[^"]+\.gif)"', re.IGNORECASE)
 _TEXT_LINK = re.compile(r"https?://\S+")
 _ONE_CLICK = re.compile(r"<(https?://[^>]+)>")
+_TO_THE_SHOP = "/c/"
 _PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One message in the sandbox, under the id that we gave it. `offers` are links around a picture, as product cards
-    have them.
+    """One message in the sandbox, under the id that we gave it.
+
+    `offers` are the links around a picture, as product cards have them, or, without any, those that lead to the shop.
     """
 
     seq: int
@@ -61,6 +63,7 @@ def _read(message: dict[str, Any]) -> Mail:
     links = [url for url, _inner in anchors] or _TEXT_LINK.findall(message.get("text") or "")
     headers = {header["name"].lower(): header["value"] for header in message.get("headers") or ()}
     one_click = _ONE_CLICK.search(headers.get("list-unsubscribe", ""))
+    pictures = [url for url, inner in anchors if "<img" in inner]
     pixel = _PIXEL.search(html)
     return Mail(
         seq=message["seq"],
@@ -68,7 +71,7 @@ def _read(message: dict[str, Any]) -> Mail:
         to=message["to"][0],
         message_id=message["tags"].get("mid", message["message_id"]),
         links=tuple(dict.fromkeys(url for url in links if url.startswith("http"))),
-        offers=tuple(dict.fromkeys(url for url, inner in anchors if "<img" in inner)),
+        offers=tuple(dict.fromkeys(pictures or [url for url in links if _TO_THE_SHOP in url])),
         pixel=unescape(pixel[1]) if pixel else None,
         unsubscribe=one_click[1] if one_click else None,
     )

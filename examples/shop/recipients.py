@@ -145,7 +145,7 @@ class Recipients:
             return
         chance = response.click_offer if mail.offers else response.click
         if self._chance(external_id, mail.message_id, "click") < chance:
-            choices = mail.offers or mail.links[:1]
+            choices = mail.offers
             if choices:
                 link = choices[int(self._chance(mail.message_id, "which") * len(choices))]
                 clicked_at = opened_at + timedelta(minutes=6)

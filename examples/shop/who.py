@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
+
+from core.runtime import Runtime
+from customers.tables import IdentityKind, identity
 from examples.shop.truth import Response, Truth
 
 _CUSTOMER = re.compile(r"customer-(.+)@")
@@ -34,11 +38,14 @@ def known_people(profiles: Path, truth: Truth) -> Directory:
     return Directory(find, truth.responses)
 
 
-def everybody_alike(response: Response) -> Directory:
+def everybody_alike(runtime: Runtime, response: Response) -> Directory:
     """People whose addresses an import made up from their numbers; nothing was planted."""
+    with runtime.database.read() as connection:
+        numbers = select(identity.c.lookup).where(identity.c.kind == IdentityKind.EXTERNAL_ID)
+        people = dict.fromkeys(connection.execute(numbers.order_by(identity.c.lookup)).scalars(), response)
 
     def find(address: str) -> tuple[str, Response] | None:
         found = _CUSTOMER.match(address)
         return (found[1], response) if found else None
 
-    return Directory(find, {})
+    return Directory(find, people)

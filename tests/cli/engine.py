@@ -133,13 +133,21 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 
 def _ask(port: int, method: str, path: str, body: Any) -> Any:
+    for _ in range(20):
+        status, content = _ask_once(port, method, path, body)
+        if status != 503:  # Prefect's SQLite was busy; its own client asks again too
+            break
+        time.sleep(0.5)
+    assert status < 400, (path, status, content)
+    return json.loads(content) if content else None
+
+
+def _ask_once(port: int, method: str, path: str, body: Any) -> tuple[int, bytes]:
     connection = HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         payload = None if body is None else json.dumps(body)
         connection.request(method, path, payload, {"content-type": "application/json"})
         response = connection.getresponse()
-        content = response.read()
-        assert response.status < 400, (path, response.status, content)
-        return json.loads(content) if content else None
+        return response.status, response.read()
     finally:
         connection.close()
