@@ -12,28 +12,10 @@ from core.runtime import Runtime
 from customers.tables import customer_event, customer_order, order_line, profile
 from tests.customers.importing import import_file
 
-FILE = Path(__file__).parents[2].parent / "shared" / "data" / "online_retail.parquet"
+ROOT = Path(__file__).parents[2]
+FILE = ROOT.parent / "shared" / "data" / "online_retail.parquet"
+MAPPING = ROOT / "examples" / "retail" / "imports" / "orders.yaml"
 NOW = datetime(2011, 12, 10, tzinfo=UTC)
-
-MAPPING = """
-import: orders
-source: online_retail
-timezone: Europe/London
-currency: GBP
-historical: true
-columns:
-  order_id: InvoiceNo
-  placed_at: InvoiceDate
-  external_id: CustomerID
-  country: Country
-  sku: StockCode
-  name: Description
-  quantity: Quantity
-  unit_price: UnitPrice
-returns: {column: InvoiceNo, starts_with: C}
-product_codes: "^[0-9]{5}"
-synthesise: {email: "customer-{external_id}@retail.sandbox.invalid", consent: [email.marketing]}
-"""
 
 CLEAN = "InvoiceNo NOT LIKE 'C%' AND Quantity > 0 AND UnitPrice > 0 AND regexp_matches(StockCode, '^[0-9]{5}')"
 
@@ -55,10 +37,9 @@ def _ask(file: Path, words: str) -> tuple[int, ...]:
 
 
 def test_every_line_of_a_real_year_is_accounted_for(runtime: Runtime, tmp_path: Path, data: Path) -> None:
-    (tmp_path / "mapping.yaml").write_text(MAPPING)
     link = tmp_path / "online_retail.parquet"
     link.symlink_to(data)
-    result = import_file(runtime, link, tmp_path / "mapping.yaml", now=NOW)
+    result = import_file(runtime, link, MAPPING, now=NOW)
     assert (result.read_count, result.imported_count, result.unchanged_count) == (541_909, 539_392, 0)
     assert result.rejected == {"negative_quantity": 1_336, "zero_price": 1_179, "negative_price": 2}
     assert result.details == {"orders": 19_960, "returns": 3_836, "anonymous": 1_610}
