@@ -18,12 +18,15 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
 
     from campaigns.compose import Composer
     from core.ids import random_id
+    from delivery.housekeeping import settle_broken_off
     from delivery.providers.registry import create_transports
     from delivery.worker import DeliveryResult, DeliveryWorker
     from journeys.tick import tick
 
     total = DeliveryResult()
     with open_workspace(context) as (runtime, _workspace):
+        with runtime.database.transaction() as connection:
+            settle_broken_off(connection, runtime.vault, runtime.clock.now())
         tick(runtime, runtime.clock.now())
         worker = DeliveryWorker(
             runtime,

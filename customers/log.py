@@ -7,6 +7,7 @@ and are sealed under the profile, or left out while nobody is known. Nothing in 
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,7 +98,7 @@ def _rows(
     for event in events:
         spec = OWN_EVENTS.get(event.name) or workspace.events.get(event.name)
         declared = spec.properties if spec else {}
-        plain = {name: value for name, value in event.properties.items() if name in declared}
+        plain = {name: _composed(value) for name, value in event.properties.items() if name in declared}
         personal = len(plain) < len(event.properties)
         row: dict[str, Any] = {
             "profile_id": event.profile_id,
@@ -122,6 +123,13 @@ def _rows(
     if dropped_count:
         _log.info("%d events of unknown people: their undeclared properties were left out", dropped_count)
     return rows
+
+
+def _composed(value: Any) -> Any:
+    """Text in NFC, because databases compare code points and conditions are written in NFC."""
+    if isinstance(value, str):
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
+    return [_composed(item) for item in value] if isinstance(value, list) else value
 
 
 def _logged(row: Any) -> LoggedEvent:

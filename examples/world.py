@@ -18,7 +18,7 @@ from campaigns.launch import LaunchResult, finish_launches, launch_campaign
 from core.clock import ManualClock
 from core.runtime import Runtime
 from customers.workspace import get_workspace
-from delivery.ledger import settle_stuck
+from delivery.housekeeping import settle_broken_off
 from delivery.providers.registry import create_transports
 from delivery.worker import DeliveryWorker
 from examples.commands import set_sandbox_clock
@@ -103,7 +103,7 @@ class World:
                 break
         with runtime.database.transaction() as connection:
             credit_orders(connection, now)
-            settle_stuck(connection, now)
+            settle_broken_off(connection, runtime.vault, now)
             finish_launches(connection, now)
 
     def _wait_for_feedback(self) -> None:

@@ -89,3 +89,11 @@ def test_the_first_reason_stays_when_carol_is_suppressed_again(database: Databas
         assert not suppress(connection, "email", "carol", "manual", "console", NOW)
         assert find_suppressed(connection, "email", ["carol", "alice"]) == {"carol": "bounced"}
         assert find_suppressed(connection, "sms", ["carol"]) == {}
+
+
+def test_text_is_composed_when_it_was_written_in_parts(database: Database, vault: Vault, workspace: Workspace) -> None:
+    event = NewEvent("order_placed", NOW, "shop", "o1", properties={"order_id": "Cafe\u0301", "skus": ["e\u0301"]})
+    with database.transaction() as connection:
+        append_events(connection, vault, workspace, [event], NOW)
+        logged, _ = read_log(connection, Position(), 10)
+    assert logged[0].properties == {"order_id": "Caf\u00e9", "skus": ["\u00e9"]}
