@@ -151,7 +151,7 @@ def _live(show: Show, runtime: Runtime, clock: ManualClock, sandbox_url: str, wr
     recipients.live(directory.people, clock.now())
     with progress(f"launching {show.campaign}", "people") as report:
         world.launch(show.campaign, report)
-    with progress(f"{LENGTH.days} days pass", "hours") as report:
+    with progress(f"{LENGTH.days} days pass", "rounds") as report:
         world.live(LENGTH, report)
     recipients.close()
     return recipients.tally

@@ -29,7 +29,7 @@ from segments.refresh import refresh_all
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
 
-_ROUND = timedelta(hours=1)
+_ROUND = timedelta(hours=2)
 _EVENTS_AT_ONCE = 1_000
 _PATIENCE_ROUNDS = 600
 _POLL_S = 0.05
@@ -57,7 +57,7 @@ class World:
     def live(self, length: timedelta, progress: Progress) -> None:
         """Let `length` pass, round by round."""
         start = self.clock.now()
-        hours = int(length / _ROUND)
+        rounds = int(length / _ROUND)
         worker = DeliveryWorker(
             self.runtime,
             create_transports(self.runtime.settings),
@@ -67,12 +67,12 @@ class World:
         )
         worker.refresh_rates()
         try:
-            for hour in range(hours):
+            for number in range(rounds):
                 self._round(worker)
-                until = start + (hour + 1) * _ROUND
+                until = start + (number + 1) * _ROUND
                 self.recipients.act_until(until, self.clock.move_to)
                 self.clock.move_to(until)
-                progress(hour + 1, hours)
+                progress(number + 1, rounds)
             self._listen()
         finally:
             worker.close()

@@ -95,5 +95,6 @@ def test_text_is_composed_when_it_was_written_in_parts(database: Database, vault
     event = NewEvent("order_placed", NOW, "shop", "o1", properties={"order_id": "Cafe\u0301", "skus": ["e\u0301"]})
     with database.transaction() as connection:
         append_events(connection, vault, workspace, [event], NOW)
+    with database.read() as connection:
         logged, _ = read_log(connection, Position(), 10)
     assert logged[0].properties == {"order_id": "Caf\u00e9", "skus": ["\u00e9"]}
