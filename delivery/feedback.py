@@ -64,8 +64,8 @@ def record_report(
     )
     if not new:
         return False
-    if row is None:
-        return True
+    if row is None or (report.kind is ReportKind.SENT and row.status == MessageStatus.SENT):
+        return True  # the second is half of all reports, and says what the ledger knows
     names = [_EVENTS[report.kind]] if report.kind in _EVENTS else []
     if _apply(connection, row, received_at) is MessageStatus.SENT:
         names.append("message_sent")  # it was unknown, or its worker died before it could say so
