@@ -36,25 +36,7 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "online_retail.parquet"
 NOW = datetime(2011, 12, 10, tzinfo=UTC)
 
-MAPPING = """
-import: orders
-source: online_retail
-timezone: Europe/London
-currency: GBP
-historical: true
-columns:
-  order_id: InvoiceNo
-  placed_at: InvoiceDate
-  external_id: CustomerID
-  country: Country
-  sku: StockCode
-  name: Description
-  quantity: Quantity
-  unit_price: UnitPrice
-returns: {column: InvoiceNo, starts_with: C}
-product_codes: "^[0-9]{5}"
-synthesise: {email: "customer-{external_id}@retail.sandbox.invalid", consent: [email.marketing]}
-"""
+MAPPING = ROOT / "examples" / "retail" / "imports" / "orders.yaml"
 
 
 def measure(rows: int | None) -> dict[str, float]:
@@ -76,14 +58,13 @@ def _child(rows: int | None) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="postilion-bench-") as name:
         folder = Path(name)
         file = DATA if rows is None else _beginning(folder, rows)
-        (folder / "mapping.yaml").write_text(MAPPING)
         url = f"sqlite:///{folder / 'postilion.db'}"
         migrations.upgrade(url)
         vault = Vault(create_key(folder / "key"), open_key_store(f"sqlite:///{folder / 'keys.db'}"))
         vault.create_store()
         database = Database(url)
         workspace = Workspace("retail", "Online Retail", "Europe/London", "GBP", country="GB")
-        mapping = load_mapping(folder / "mapping.yaml", workspace)
+        mapping = load_mapping(MAPPING, workspace)
         begin = time.perf_counter()
         result = run_import(
             Runtime(Settings(), database, vault, ManualClock(NOW)),

@@ -122,7 +122,7 @@ class Composer:
         except (RenderError, NotFoundError, InputError) as error:
             return NotSent(draft.row.id, Reason.RENDER_ERROR, str(error))
         except Exception as error:  # noqa: BLE001 # one profile must not stop the others; its row keeps the cause
-            log.error("message %s could not be composed: %s", draft.row.id, type(error).__name__)  # noqa: TRY400
+            log.error("message %s could not be composed: %s", draft.row.id, type(error).__name__)  # noqa: TRY400 # its text may be personal
             return NotSent(draft.row.id, Reason.RENDER_ERROR, f"composing failed unforeseen: {type(error).__name__}")
 
     def _render(self, batch: _Batch, draft: _Draft, gathered: Gathered) -> Composed:
