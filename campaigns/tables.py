@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Tabl
 
 from core.columns import Document, Id, Instant
 from core.database import metadata
+from core.personal import IMPERSONAL, OnErasure, personal
 
 
 class LaunchStatus(StrEnum):
@@ -29,6 +30,7 @@ launch = Table(
     Column("counts", Document, nullable=False, default=dict),
     Column("launched_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    info=IMPERSONAL,
 )
 
 audience_member = Table(
@@ -42,4 +44,5 @@ audience_member = Table(
     Column("reason", String(30)),  # why no message was made
     Index("ix_audience_member_profile_id", "profile_id"),
     sqlite_with_rowid=False,
+    info=personal("campaigns you were chosen for", OnErasure.KEEP),
 )

@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, String, Table, se
 
 from core.columns import Instant
 from core.database import insert_ignore, metadata
+from core.personal import IMPERSONAL
 
 lease = Table(
     "lease",
@@ -21,6 +22,7 @@ lease = Table(
     Column("name", String(100), primary_key=True),
     Column("holder", String(100), nullable=False),
     Column("expires_at", Instant, nullable=False),
+    info=IMPERSONAL,
 )
 
 

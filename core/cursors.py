@@ -30,6 +30,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from core.database import metadata, upsert
 from core.errors import EnvironmentFaultError
+from core.personal import IMPERSONAL
 
 _OLDEST_RUNNING: ColumnElement[int] = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
@@ -39,6 +40,7 @@ cursor_position = Table(
     Column("name", String(100), primary_key=True),
     Column("transaction_no", BigInteger, nullable=False),
     Column("row_id", BigInteger, nullable=False),
+    info=IMPERSONAL,
 )
 
 

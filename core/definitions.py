@@ -17,6 +17,7 @@ from core.columns import Instant, OrderedDocument
 from core.database import metadata
 from core.errors import NotFoundError
 from core.ids import content_hash
+from core.personal import IMPERSONAL
 
 definition = Table(
     "definition",
@@ -30,6 +31,7 @@ definition = Table(
     Column("file", String(300), nullable=False),
     Column("published_at", Instant, nullable=False),
     Column("withdrawn_at", Instant),
+    info=IMPERSONAL,
 )
 
 

@@ -39,6 +39,8 @@ _CONSENT = EventSpec({"channel": _TEXT, "topic": _TEXT, "source": _TEXT, "messag
 _SEGMENT = EventSpec({"segment": _TEXT})
 _OFFER = EventSpec({"offer": _TEXT, "decision_id": _TEXT, "sku": _TEXT, "surface": _TEXT, "message_id": _TEXT})
 _JOURNEY = EventSpec({"journey": _TEXT, "version": _NUMBER, "enrolment_id": _TEXT, "reason": _TEXT, "step": _TEXT})
+_MERGE = EventSpec({"merge_id": _NUMBER, "other_profile_id": _NUMBER, "cause": _TEXT})
+_TASK = EventSpec(dict.fromkeys(("task_id", "kind", "team", "priority", "outcome", "origin", "step"), _TEXT))
 
 OWN_EVENTS: Mapping[str, EventSpec] = MappingProxyType(
     {
@@ -63,5 +65,9 @@ OWN_EVENTS: Mapping[str, EventSpec] = MappingProxyType(
         "journey_entered": _JOURNEY,
         "journey_exited": _JOURNEY,
         "goal_reached": _JOURNEY,
+        "profile_merged": _MERGE,
+        "profile_split": _MERGE,
+        "task_created": _TASK,
+        "task_closed": _TASK,
     }
 )

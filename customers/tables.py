@@ -1,4 +1,4 @@
-"""The tables of the customer view: profiles, identities, the append-only log, orders, products, consent, suppression.
+"""The tables of the customer view: profiles, identities, the log, orders, products, consent, imports, merges.
 
 Addresses stand in them only sealed and as blind index; money is an integer in minor units; instants are UTC.
 """
@@ -25,12 +25,14 @@ from sqlalchemy import (
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
 from core.database import metadata
+from core.personal import IMPERSONAL, OnErasure, personal
 
 
 class ProfileStatus(StrEnum):
     ACTIVE = "active"
     MERGED = "merged"
     ERASED = "erased"
+    RESTRICTED = "restricted"  # kept, and used for nothing until the restriction is lifted
 
 
 class IdentityKind(StrEnum):
@@ -68,9 +70,29 @@ profile = Table(
     Column("phone_country", String(2)),
     Column("birth_month", SmallInteger),
     Column("birth_day", SmallInteger),
+    Column("objected_at", Instant),  # left marketing, scores, segments and recommendations
     Column("attributes", Document, nullable=False, default=dict),
     Column("sealed_attributes", LargeBinary),  # one sealed document with every personal attribute
     sqlite_autoincrement=True,  # the id of an erased profile must never return
+    info=personal(
+        "who you are to us",
+        OnErasure.CLEAR,
+        by="id",
+        clears=(
+            "timezone",
+            "country",
+            "locale",
+            "email_provider",
+            "phone_country",
+            "birth_month",
+            "birth_day",
+            "attributes",
+            "sealed_attributes",
+            "has_email",
+            "has_phone",
+        ),
+        sealed={"sealed_attributes": "profile.sealed_attributes"},
+    ),
 )
 
 identity = Table(
@@ -82,6 +104,7 @@ identity = Table(
     Column("lookup", String(200), nullable=False),  # blind index of an address; the value itself for other kinds
     Column("sealed", LargeBinary),  # the address, as written to
     Column("is_verified", Boolean, nullable=False, default=False),
+    Column("origin_profile_id", Id),  # before a merge: whose it was, and whose key seals it; None is the same
     Column("is_synthetic", Boolean, nullable=False, default=False),  # made up by an import; only the sandbox accepts it
     Column("created_at", Instant, nullable=False),
     Index("uq_identity_lookup", "kind", "lookup", "profile_id", unique=True),
@@ -94,6 +117,9 @@ identity = Table(
         sqlite_where=text("kind IN ('external_id', 'visitor')"),
         postgresql_where=text("kind IN ('external_id', 'visitor')"),
     ),
+    info=personal(
+        "addresses and names we know you by", OnErasure.DELETE, sealed={"sealed": "identity.{kind}"}, moves=True
+    ),
 )
 
 sealed_attribute = Table(
@@ -103,6 +129,7 @@ sealed_attribute = Table(
     Column("name", String(100), primary_key=True),
     Column("lookup", String(50), nullable=False),
     Index("ix_sealed_attribute_name_lookup", "name", "lookup"),
+    info=personal("keyed hashes of your sealed attributes", OnErasure.DELETE),
 )
 
 event_key = Table(
@@ -110,6 +137,7 @@ event_key = Table(
     metadata,
     Column("key", String(200), primary_key=True),
     Column("received_at", Instant, nullable=False),
+    info=IMPERSONAL,
 )
 
 customer_event = Table(
@@ -125,8 +153,18 @@ customer_event = Table(
     Column("is_historical", Boolean, nullable=False, default=False),  # imported: starts no journey
     Column("properties", Document, nullable=False, default=dict),
     Column("sealed_properties", LargeBinary),  # what workspace.yaml does not declare
+    Column("origin_profile_id", Id),  # before a merge: whose it was, and whose key seals it; None is the same
+    Column("batch_id", Id),  # the import that brought it
     Index("ix_customer_event_transaction_no_id", "transaction_no", "id"),
     Index("ix_customer_event_profile_id_name_occurred_at", "profile_id", "name", "occurred_at"),
+    Index("ix_customer_event_profile_id_occurred_at_id", "profile_id", "occurred_at", "id"),
+    info=personal(
+        "what you did, and what was sent to you",
+        OnErasure.CLEAR,
+        clears=("sealed_properties",),
+        sealed={"sealed_properties": "customer_event.properties"},
+        moves=True,
+    ),
 )
 
 customer_order = Table(
@@ -142,8 +180,11 @@ customer_order = Table(
     Column("total", BigInteger, nullable=False, default=0),  # minor units; negative for a return
     Column("line_count", Integer, nullable=False, default=0),
     Column("decision_id", String(36)),  # the offer decision it is credited to by the shop
+    Column("origin_profile_id", Id),  # whose it was before a merge
+    Column("batch_id", Id),
     Index("ix_customer_order_profile_id_placed_at", "profile_id", "placed_at"),
     Index("ix_customer_order_transaction_no_id", "transaction_no", "id"),
+    info=personal("your orders", OnErasure.KEEP, moves=True),
 )
 
 order_line = Table(
@@ -156,6 +197,7 @@ order_line = Table(
     Column("quantity", Integer, nullable=False),  # negative in a return
     Column("amount", BigInteger, nullable=False),  # minor units for the whole line
     sqlite_with_rowid=False,
+    info=personal("what you ordered", OnErasure.KEEP, by="order_id", parent="customer_order"),
 )
 
 product = Table(
@@ -173,6 +215,7 @@ product = Table(
     Column("is_replenishable", Boolean, nullable=False, default=False),
     Column("attributes", Document, nullable=False, default=dict),
     Column("updated_at", Instant, nullable=False),
+    info=IMPERSONAL,
 )
 
 consent_entry = Table(
@@ -191,7 +234,10 @@ consent_entry = Table(
     Column("occurred_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("expires_at", Instant),
+    Column("origin_profile_id", Id),  # whose it was before a merge
+    Column("batch_id", Id),
     Index("ix_consent_entry_lookup", "lookup", "channel", "topic", "occurred_at", "status", "expires_at"),
+    info=personal("what you agreed to and what you withdrew", OnErasure.KEEP, moves=True),
 )
 
 suppression = Table(
@@ -202,6 +248,8 @@ suppression = Table(
     Column("reason", String(30), nullable=False),  # bounced | complained | opted_out | manual
     Column("source", String(100), nullable=False),
     Column("occurred_at", Instant, nullable=False),
+    Column("batch_id", Id),
+    info=IMPERSONAL,
 )
 
 import_batch = Table(
@@ -211,11 +259,13 @@ import_batch = Table(
     Column("key", String(64), nullable=False, unique=True),  # hash of kind, file content and mapping
     Column("kind", String(20), nullable=False),
     Column("file", String(300), nullable=False),
-    Column("status", String(10), nullable=False),  # running | done
+    Column("status", String(10), nullable=False),  # running | done | undoing | undone
     Column("rows_done", BigInteger, nullable=False, default=0),  # the checkpoint
     Column("counts", Document, nullable=False, default=dict),
     Column("started_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column("undone_at", Instant),
+    info=IMPERSONAL,
 )
 
 write_key = Table(
@@ -226,4 +276,66 @@ write_key = Table(
     Column("name", String(50), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
+    info=IMPERSONAL,
+)
+
+import_change = Table(
+    "import_change",  # what an import made or changed, and what stood there before: the way to undo it
+    metadata,
+    Column("batch_id", Id, ForeignKey("import_batch.id"), primary_key=True),
+    Column("kind", String(15), primary_key=True),  # profile_made | profile_changed | identity_made | product_made …
+    Column("ref", String(200), primary_key=True),  # profile id, identity id, sku
+    Column("profile_id", Id, ForeignKey("profile.id"), index=True),
+    Column("before", LargeBinary),  # values before the import, sealed where they are a profile's
+    sqlite_with_rowid=False,
+    info=personal(
+        "what an import changed about you",
+        OnErasure.DELETE,
+        sealed={"before": "import_change.before"},
+    ),
+)
+
+static_list_member = Table(
+    "static_list_member",
+    metadata,
+    Column("list", String(100), primary_key=True),
+    Column("profile_id", Id, ForeignKey("profile.id"), primary_key=True),
+    Column("added_at", Instant, nullable=False),
+    Column("batch_id", Id),
+    sqlite_with_rowid=False,
+    info=personal("lists you are on", OnErasure.DELETE),
+)
+
+profile_merge = Table(
+    "profile_merge",  # append-only: a merge is undone by a row of kind "split"
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(10), nullable=False),  # merge | split
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),  # who remains
+    Column("merged_profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("cause", String(20), nullable=False),  # visitor | review | manual
+    Column("source", String(100), nullable=False),  # who decided
+    Column("splits", Id, ForeignKey("profile_merge.id")),  # the merge that this row undoes
+    Column("sealed_document", LargeBinary),  # attributes that the survivor gained, sealed under the survivor
+    Column("occurred_at", Instant, nullable=False),
+    Index("ix_profile_merge_profile_id", "profile_id"),
+    Index("ix_profile_merge_merged_profile_id", "merged_profile_id"),
+    info=personal("profiles found to be the same person", OnErasure.CLEAR, clears=("sealed_document",)),
+)
+
+merge_review = Table(
+    "merge_review",  # two profiles that may be one person, for somebody to decide
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("first_profile_id", Id, ForeignKey("profile.id"), nullable=False),  # the smaller id
+    Column("second_profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("reason", String(30), nullable=False),
+    Column("status", String(10), nullable=False),  # open | merged | apart
+    Column("found_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_by", String(100)),
+    Index("uq_merge_review_first_profile_id", "first_profile_id", "second_profile_id", unique=True),
+    Index("ix_merge_review_second_profile_id", "second_profile_id"),
+    Index("ix_merge_review_status", "status", "id"),
+    info=personal("profiles that may be the same person", OnErasure.DELETE, by="first_profile_id"),
 )

@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBina
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
 from core.database import metadata
+from core.personal import IMPERSONAL, OnErasure, personal
 
 
 class MessageStatus(StrEnum):
@@ -79,6 +80,7 @@ message = Table(
     Column("lookup", String(200)),
     Column("recipient_domain", String(100)),
     Column("token_id", BigInteger, nullable=False, unique=True),
+    Column("origin_profile_id", Id),  # whose it was before a merge
     Column("created_at", Instant, nullable=False),
     # What the provider and the recipient answered; instants are those of the first such event.
     Column("delivered_at", Instant),
@@ -94,6 +96,13 @@ message = Table(
     Index("ix_message_profile_id_sent_at", "profile_id", "sent_at"),
     Index("ix_message_origin_id", "origin_id"),
     Index("ix_message_provider_id", "provider_id"),
+    info=personal(
+        "messages to you, sent or not",
+        OnErasure.CLEAR,
+        clears=("context", "links", "lookup", "recipient_domain"),
+        sealed={"context": "message.context", "links": "message.links"},
+        moves=True,
+    ),
 )
 
 delivery_attempt = Table(
@@ -106,6 +115,7 @@ delivery_attempt = Table(
     Column("outcome", String(15)),  # accepted | retry | failed | unknown
     Column("error_code", String(100)),
     sqlite_with_rowid=False,
+    info=personal("attempts to reach you", OnErasure.KEEP, by="message_id", parent="message"),
 )
 
 delivery_event = Table(
@@ -123,6 +133,14 @@ delivery_event = Table(
     Column("sealed_document", LargeBinary),  # the provider's own words, sealed for the workspace
     Index("ix_delivery_event_message_id", "message_id"),
     Index("ix_delivery_event_transaction_no_id", "transaction_no", "id"),
+    info=personal(
+        "what providers reported about messages to you",
+        OnErasure.CLEAR,
+        by="message_id",
+        parent="message",
+        clears=("sealed_document",),
+        sealed={"sealed_document": "delivery_event.document"},
+    ),
 )
 
 pause = Table(
@@ -132,4 +150,5 @@ pause = Table(
     Column("cause", String(300), nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
+    info=IMPERSONAL,
 )

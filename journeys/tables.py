@@ -12,6 +12,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary,
 
 from core.columns import Document, Id, Instant
 from core.database import metadata
+from core.personal import OnErasure, personal
 
 
 class EnrolmentStatus(StrEnum):
@@ -39,8 +40,16 @@ enrolment = Table(
     Column("end_reason", String(30)),
     Column("goal_at", Instant),
     Column("journal_seq", Integer, nullable=False, default=0),
+    Column("origin_profile_id", Id),  # whose it was before a merge
     Index("ix_enrolment_profile_id_journey_key", "profile_id", "journey", "key"),
     Index("ix_enrolment_journey_status_step", "journey", "status", "step"),
+    info=personal(
+        "journeys you went through",
+        OnErasure.CLEAR,
+        clears=("sealed_state",),
+        sealed={"sealed_state": "enrolment.sealed_state"},
+        moves=True,
+    ),
 )
 
 journal = Table(
@@ -52,6 +61,7 @@ journal = Table(
     Column("kind", String(30), nullable=False),
     Column("data", Document, nullable=False, default=dict),  # plain values only
     sqlite_with_rowid=False,
+    info=personal("each step of those journeys", OnErasure.KEEP, by="enrolment_id", parent="enrolment"),
 )
 
 timer = Table(
@@ -62,6 +72,7 @@ timer = Table(
     Column("due_at", Instant, nullable=False),
     Index("ix_timer_due_at", "due_at", "enrolment_id"),
     sqlite_with_rowid=False,
+    info=personal("timers of those journeys", OnErasure.DELETE, by="enrolment_id", parent="enrolment"),
 )
 
 event_wait = Table(
@@ -73,6 +84,7 @@ event_wait = Table(
     Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
     Index("ix_event_wait_profile_id_event_name", "profile_id", "event_name"),
     sqlite_with_rowid=False,
+    info=personal("events that those journeys wait for", OnErasure.DELETE),
 )
 
 assignment = Table(
@@ -85,6 +97,7 @@ assignment = Table(
     Column("version", Integer, nullable=False),
     Column("is_contaminated", Boolean, nullable=False, default=False),
     sqlite_with_rowid=False,
+    info=personal("experiments you took part in", OnErasure.KEEP),
 )
 
 entry_refusal = Table(
@@ -97,4 +110,5 @@ entry_refusal = Table(
     Column("reason", String(30), nullable=False),
     Column("at", Instant, nullable=False),
     Index("ix_entry_refusal_profile_id_journey", "profile_id", "journey"),
+    info=personal("journeys you did not enter, and why", OnErasure.KEEP),
 )

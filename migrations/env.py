@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from alembic import context
+from alembic.operations.ops import CreateTableOp, MigrationScript
 
 from core.database import Database
 from migrations.tables import metadata
+
+
+def leave_out_info(_context: Any, _revision: Any, directives: Iterable[MigrationScript]) -> None:
+    """What a table says of its personal data is for the application, and no part of the schema."""
+    for script in directives:
+        for operation in script.upgrade_ops.ops if script.upgrade_ops else ():
+            if isinstance(operation, CreateTableOp):
+                operation.info.clear()
+
 
 database = Database(context.config.attributes["url"])
 try:
@@ -16,6 +29,7 @@ try:
             render_as_batch=True,
             transaction_per_migration=True,
             compare_type=False,
+            process_revision_directives=leave_out_info,
         )
         with context.begin_transaction():
             context.run_migrations()

@@ -7,7 +7,10 @@ import campaigns.tables
 import core.claims
 import core.cursors
 import core.definitions
+import customers.account_tables
+import customers.rights_tables
 import customers.tables
+import customers.task_tables
 import delivery.tables
 import journeys.tables
 import recommender.tables

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, In
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
 from core.database import metadata
+from core.personal import IMPERSONAL, OnErasure, personal
 
 rule_set = Table(
     "rule_set",
@@ -19,6 +20,7 @@ rule_set = Table(
     Column("rule_count", Integer, nullable=False),
     Column("parameters", Document, nullable=False),
     Column("evaluation", Document, nullable=False, default=dict),
+    info=IMPERSONAL,
 )
 
 association_rule = Table(
@@ -33,6 +35,7 @@ association_rule = Table(
     Column("confidence", Float, nullable=False),
     Column("lift", Float, nullable=False),
     sqlite_with_rowid=False,
+    info=IMPERSONAL,
 )
 
 related_item = Table(
@@ -44,6 +47,7 @@ related_item = Table(
     Column("related_sku", String(100), nullable=False),
     Column("score", Float, nullable=False),
     sqlite_with_rowid=False,
+    info=IMPERSONAL,
 )
 
 offer_decision = Table(
@@ -58,7 +62,9 @@ offer_decision = Table(
     Column("fallback_level", String(20), nullable=False),
     Column("items", Document, nullable=False),  # sku, reason and score of each, in the order shown
     Column("decided_at", Instant, nullable=False),
+    Column("origin_profile_id", Id),  # whose it was before a merge
     Index("ix_offer_decision_profile_id", "profile_id", "decided_at"),
+    info=personal("offers chosen for you", OnErasure.KEEP, moves=True),
 )
 
 offer_impression = Table(
@@ -72,4 +78,5 @@ offer_impression = Table(
     Column("occurred_at", Instant, nullable=False),
     Index("ix_offer_impression_decision_id", "decision_id"),
     Index("ix_offer_impression_transaction_no_id", "transaction_no", "id"),
+    info=personal("offers you saw", OnErasure.KEEP, by="decision_id", parent="offer_decision"),
 )

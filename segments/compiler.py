@@ -16,7 +16,7 @@ from sqlalchemy import FromClause, Select, false, literal, not_, or_, select, tr
 
 from core.errors import InputError
 from core.vault import Vault
-from customers.tables import ProfileStatus, profile
+from customers.tables import ProfileStatus, profile, static_list_member
 from customers.workspace import Workspace
 from segments.attributes import attribute_predicate
 from segments.consents import Consents
@@ -38,7 +38,6 @@ from segments.rules import (
     Since,
     iter_leaves,
 )
-from segments.tables import static_list_member
 from segments.values import Predicate
 
 

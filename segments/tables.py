@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, St
 
 from core.columns import Id, Instant
 from core.database import metadata
+from core.personal import IMPERSONAL, OnErasure, personal
 
 membership = Table(
     "membership",
@@ -15,6 +16,7 @@ membership = Table(
     Column("entered_at", Instant, nullable=False),
     Index("ix_membership_profile_id", "profile_id"),
     sqlite_with_rowid=False,
+    info=personal("segments you are in", OnErasure.DELETE),
 )
 
 segment_refresh = Table(
@@ -27,13 +29,5 @@ segment_refresh = Table(
     Column("entered_count", BigInteger, nullable=False),
     Column("left_count", BigInteger, nullable=False),
     Column("seconds", Float, nullable=False),
-)
-
-static_list_member = Table(
-    "static_list_member",
-    metadata,
-    Column("list", String(100), primary_key=True),
-    Column("profile_id", Id, ForeignKey("profile.id"), primary_key=True),
-    Column("added_at", Instant, nullable=False),
-    sqlite_with_rowid=False,
+    info=IMPERSONAL,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table
 
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
 from core.database import metadata
+from core.personal import IMPERSONAL, OnErasure, personal
 
 engagement_event = Table(
     "engagement_event",
@@ -22,9 +23,11 @@ engagement_event = Table(
     Column("human_probability", Float, nullable=False),
     Column("reasons", Document, nullable=False, default=list),
     Column("agent", String(300)),
+    Column("origin_profile_id", Id),  # whose it was before a merge
     Index("ix_engagement_event_message_id", "message_id", "kind"),
     Index("ix_engagement_event_profile_id", "profile_id", "occurred_at"),
     Index("ix_engagement_event_transaction_no_id", "transaction_no", "id"),
+    info=personal("what you opened and clicked", OnErasure.CLEAR, clears=("agent",), moves=True),
 )
 
 consent_handle = Table(
@@ -38,6 +41,7 @@ consent_handle = Table(
     Column("message_id", String(36)),
     Column("created_at", Instant, nullable=False),
     Index("uq_consent_handle_message_id", "message_id", unique=True),
+    info=personal("unsubscribe links that were sent to you", OnErasure.CLEAR, clears=("profile_id",)),
 )
 
 conversion = Table(
@@ -50,4 +54,16 @@ conversion = Table(
     Column("currency", String(3), nullable=False),
     Column("occurred_at", Instant, nullable=False),
     Index("ix_conversion_message_id", "message_id"),
+    info=personal("orders credited to a message", OnErasure.KEEP, by="message_id", parent="message"),
+)
+
+quarantine = Table(
+    "quarantine",  # events that could not be taken, for whoever mends their sender
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("source", String(50), nullable=False),  # the write key's name
+    Column("reason", String(300), nullable=False),
+    Column("sealed_document", LargeBinary, nullable=False),  # under the key of its day, which is destroyed a day later
+    Column("received_at", Instant, nullable=False, index=True),
+    info=IMPERSONAL,
 )

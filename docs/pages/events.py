@@ -27,6 +27,10 @@ _WHEN = {
     "journey_entered": "somebody began a journey, or was held out of it",
     "journey_exited": "a journey ended for somebody; `reason` says why",
     "goal_reached": "somebody reached the goal of a journey",
+    "profile_merged": "this profile took over another that turned out to be the same person",
+    "profile_split": "that was undone; the other profile has its own again",
+    "task_created": "a task, complaint or service request about somebody was opened",
+    "task_closed": "it was done or cancelled; `outcome` says with what result",
 }
 
 

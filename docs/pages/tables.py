@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, String, Table
 
 from core.columns import Document, Instant, OrderedDocument
+from core.personal import OnErasure, find_personal
 from docs.pages.markdown import code, first_paragraph, page, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,6 +61,8 @@ _PURPOSES = {
     "enrolment": "one profile's passage through one journey version",
     "journal": "what happened to an enrolment, in order",
     "timer": "when an enrolment is to be looked at again",
+    "static_list_member": "who is on a list",
+    "account_member": "who belongs to an account",
     "assignment": "which arm of a test somebody has",
 }
 
@@ -87,7 +90,7 @@ def render() -> str:
 def declared_tables() -> Iterator[Declared]:
     """Every table of the project, in the order of packages and files."""
     for package in _PACKAGES:
-        for path in sorted((ROOT / package).glob("*.py" if package == "core" else "tables.py")):
+        for path in sorted((ROOT / package).glob("*.py" if package == "core" else "*tables.py")):
             source = path.read_text(encoding="utf-8")
             names = _IS_TABLE.findall(source)
             if not names:
@@ -110,7 +113,20 @@ def _sections() -> Iterator[str]:
         rows = [
             (code(column.name), _kind(column), _notes(column, declared.remarks)) for column in declared.table.columns
         ]
-        yield f"### {name}\n\n{purpose[0].upper()}{purpose[1:]}.\n\n{table(['column', 'kind', 'remarks'], rows)}"
+        sentences = f"{purpose[0].upper()}{purpose[1:]}.{_about_people(declared.table)}"
+        yield f"### {name}\n\n{sentences}\n\n{table(['column', 'kind', 'remarks'], rows)}"
+
+
+def _about_people(declared: Table) -> str:
+    """What becomes of the rows when a profile is erased."""
+    found = find_personal(declared) if declared.info else None
+    if found is None:
+        return ""
+    if found.on_erasure is OnErasure.CLEAR:
+        return f" Erasing a profile empties {', '.join(code(name) for name in found.clears)}."
+    if found.on_erasure is OnErasure.DELETE:
+        return " Erasing a profile deletes its rows."
+    return " The rows of an erased profile stay: nothing in them tells who it was."
 
 
 def _kind(column: Column[object]) -> str:

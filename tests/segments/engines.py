@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import Table, delete, insert
 
 from core.database import Database
-from customers.tables import consent_entry, customer_event, identity, profile, sealed_attribute
+from customers.tables import consent_entry, customer_event, identity, profile, sealed_attribute, static_list_member
 from delivery.tables import message
 from segments.compiler import compile_rule
 from segments.rules import Rule
 from segments.snapshot import Snapshot, open_snapshot
-from segments.tables import static_list_member
 from tests.segments.people import NOW, SHOP
 from tracking.tables import engagement_event
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from customers.tables import consent_entry, customer_event, identity, profile
+from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
 from delivery.tables import message
-from segments.tables import static_list_member
 from tracking.tables import engagement_event
 
 Rows = Mapping[Table, Sequence[Mapping[str, Any]]]

@@ -14,12 +14,11 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from core.errors import Fault
 from core.located import Located, load_yaml
 from core.schema_check import check_schema
-from customers.tables import consent_entry, customer_event, identity, profile
+from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
 from delivery.tables import message
 from segments.compiler import compile_rule
 from segments.definition import Segment, parse_segment
 from segments.snapshot import DuckDBDialect
-from segments.tables import static_list_member
 from tests.conftest import GOLDEN
 from tests.segments.engines import Engines, Rows
 from tests.segments.people import (

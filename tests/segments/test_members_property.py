@@ -8,9 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from customers.tables import consent_entry, customer_event, identity, profile
+from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
 from delivery.tables import message
-from segments.tables import static_list_member
 from tests.segments import oracle
 from tests.segments.engines import Engines
 from tests.segments.parsing import parse
