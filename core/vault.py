@@ -107,9 +107,22 @@ class Vault:
         nonce, text = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         return cipher.decrypt(nonce, text, purpose.encode()).decode()
 
+    def tombstones(self, kind: str, normalised: str) -> tuple[str, ...]:
+        """What marks an erased identifier, newest key version first: as `blind_index`, under a key of its own."""
+        marks = []
+        for version in range(self._key.current, 0, -1):
+            digest = hmac.new(self._key.derive(f"tombstone:{kind}", version), normalised.encode(), hashlib.sha256)
+            marks.append(f"{version:x}.{digest.hexdigest()[:32]}")
+        return tuple(marks)
+
     def signing_key(self, purpose: str, version: int | None = None) -> bytes:
         """The MAC key of one purpose, such as "token:click"."""
         return self._key.derive(f"sign:{purpose}", version)
+
+    @property
+    def store(self) -> Database:
+        """The key store, for what must survive a restore of the database: see core/erasures.py."""
+        return self._store
 
     @property
     def key_version(self) -> int:

@@ -61,7 +61,6 @@ _PURPOSES = {
     "enrolment": "one profile's passage through one journey version",
     "journal": "what happened to an enrolment, in order",
     "timer": "when an enrolment is to be looked at again",
-    "static_list_member": "who is on a list",
     "account_member": "who belongs to an account",
     "assignment": "which arm of a test somebody has",
 }
