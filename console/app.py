@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+import console.profile_web
 import delivery.web
 import recommender.web
 import tracking.web
@@ -55,6 +56,7 @@ def create_app(runtime: Runtime) -> Starlette:
             *tracking.web.routes(runtime, events, view_message=lambda token: find_message_html(runtime, token)),
             *delivery.web.routes(runtime, callbacks.submit),
             *recommender.web.routes(runtime),
+            *console.profile_web.routes(runtime),
         ],
         lifespan=lifespan,
     )

@@ -1,4 +1,7 @@
-"""The keys with which a shop's pages (public) and servers (secret) post events; only a keyed hash of each is kept."""
+"""The keys with which pages (public) and servers (secret) post events, and with which customers are looked up (read).
+
+Only a keyed hash of each is kept. A key that writes reads nothing, and one that reads writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ _RESERVED = frozenset({*OWN_EVENTS, "order"})  # they begin the keys of events o
 class WriteKeyKind(StrEnum):
     PUBLIC = "public"
     SECRET = "secret"
+    READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,21 @@ def create_write_key(connection: Connection, vault: Vault, *, kind: str, name: s
 
 
 def find_write_key(connection: Connection, vault: Vault, key: str) -> WriteKey | None:
-    """The key that was handed over, None when it is unknown or revoked; a rotated workspace key changes nothing."""
+    """The key to post with that was handed over, None when it is unknown or revoked.
+
+    A rotated workspace key changes nothing.
+    """
+    found = _find(connection, vault, key)
+    return found if found is not None and found.kind is not WriteKeyKind.READ else None
+
+
+def find_read_key(connection: Connection, vault: Vault, key: str) -> WriteKey | None:
+    """The key to look customers up with that was handed over, None when it is none of these."""
+    found = _find(connection, vault, key)
+    return found if found is not None and found.kind is WriteKeyKind.READ else None
+
+
+def _find(connection: Connection, vault: Vault, key: str) -> WriteKey | None:
     lookups = [_lookup(vault, key, version) for version in range(vault.key_version, 0, -1)]
     query = select(write_key.c.name, write_key.c.kind).where(
         write_key.c.lookup.in_(lookups), write_key.c.revoked_at.is_(None)
