@@ -36,7 +36,7 @@ from delivery.facts import is_globally_held_out
 from delivery.outbox import NewMessage, enqueue
 from delivery.policy import Reason
 from delivery.tables import MessageKind, OriginKind
-from segments.compiler import compile_rule
+from segments.compiler import Reach, compile_rule
 from segments.definition import load_segments, rules_of
 
 MISSED = "missed"  # the moment of a local send had passed for good in the profile's zone
@@ -126,11 +126,18 @@ def select_audience(connection: Connection, vault: Vault, plan: Plan, *, after: 
         workspace=plan.workspace,
         segments=rules_of(load_segments(connection)),
         vault=vault,
+        reach=_reach(plan),
     )
     ids = array("q")
     for some in connection.execute(query.where(profile.c.id > after)).scalars().partitions(10_000):
         ids.extend(some)
     return ids
+
+
+def _reach(plan: Plan) -> Reach:
+    """What concerns a contract, such as a recall, also reaches those who objected to marketing."""
+    is_service = all(route.kind is MessageKind.TRANSACTIONAL for route in plan.routes.values())
+    return Reach.SERVICE if is_service else Reach.MARKETING
 
 
 def freeze_batch(
@@ -165,7 +172,8 @@ def _people(connection: Connection, profile_ids: Sequence[int]) -> list[_Person]
         identity.c.profile_id.in_(profile_ids), identity.c.kind.in_(sorted(channels))
     )
     lookups: dict[int, dict[str, str]] = defaultdict(dict)
-    for row in connection.execute(query.order_by(identity.c.id)):  # of several the newest, as composing does
+    own_last = (identity.c.origin_profile_id.is_(None), identity.c.id)
+    for row in connection.execute(query.order_by(*own_last)):  # of several the newest own one, as composing does
         lookups[row.profile_id][channels[row.kind]] = row.lookup
     return [
         _Person(number, find_zone(timezones[number] or ""), lookups.get(number, {}))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -29,6 +30,7 @@ from campaigns.published_templates import PublishedTemplate, load_template
 from campaigns.tables import launch
 from core.errors import ConfigError, InputError, NotFoundError
 from core.runtime import Runtime
+from customers.tracking_consent import OpenTracking, open_tracking
 from customers.workspace import Workspace, get_workspace
 from delivery.envelope import Composed, MessageRow, NotSent
 from delivery.facts import Gathered
@@ -37,6 +39,7 @@ from delivery.tables import MessageKind, OriginKind
 from delivery.templates import RenderError, render
 from tracking.handles import HandleFor, ensure_handles
 from tracking.links import MessageLinks
+from tracking.open_counts import ensure_origins, origin_of
 from tracking.tokens import KeyRing
 
 log = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class _Batch:
     drafts: Sequence[_Draft]
     offers: DecidedOffers
     handles: Mapping[str, int]
+    opens: Mapping[int, OpenTracking]
 
 
 class Composer:
@@ -95,6 +99,7 @@ class Composer:
                 drafts,
                 decide_for_messages(connection, _requests(drafts), now),
                 ensure_handles(connection, _handles_for(drafts, gathered), now),
+                _opens(connection, workspace, drafts, gathered, now),
             )
         return failed + [self._compose_one(batch, draft, gathered[draft.row.id]) for draft in batch.drafts]
 
@@ -105,7 +110,9 @@ class Composer:
         for row in rows:
             try:
                 campaign, template = sources.find(row)
-                context = self._runtime.vault.open_document(row.profile_id, _CONTEXT, row.context)
+                context = self._runtime.vault.open_document(
+                    row.origin_profile_id or row.profile_id, _CONTEXT, row.context
+                )
             except ConfigError as error:
                 failed.append(NotSent(row.id, Reason.RENDER_ERROR, str(error.faults[0])))
             except _SourceMissingError as error:
@@ -131,12 +138,14 @@ class Composer:
         offers, missing = _offers_of(draft, batch.offers)
         if missing is not None:
             return missing
+        opens = batch.opens.get(row.profile_id, OpenTracking.OFF)
         links = MessageLinks(
             self._runtime.settings.public_url,
             self._key_ring,
             row.token_id,
             batch.handles.get(row.id),
-            opens=workspace.tracking.get("opens", "individual"),
+            opens=opens,
+            origin_id=origin_of(row).id,
         )
         context: dict[str, Any] = {
             "entry": draft.context.get("entry") or {},
@@ -161,6 +170,7 @@ class Composer:
             template_hash=template.compiled.content_hash,
             decision_id=next((offer["decision_id"] for offer in offers.values() if offer["items"]), None),
             links=links.destinations,
+            opens=opens,
         )
 
 
@@ -217,6 +227,22 @@ def _handles_for(drafts: Sequence[_Draft], gathered: Mapping[str, Gathered]) -> 
         for row in (draft.row for draft in drafts)
         if row.kind == MessageKind.MARKETING and (address := gathered[row.id].address) is not None
     ]
+
+
+def _opens(
+    connection: Connection,
+    workspace: Workspace,
+    drafts: Sequence[_Draft],
+    gathered: Mapping[str, Gathered],
+    now: datetime,
+) -> dict[int, OpenTracking]:
+    """What the picture of each person's mail may tell; where it may only be counted, there is something to count by."""
+    mails = [draft.row for draft in drafts if draft.row.channel == "email"]
+    people = {row.profile_id: address.lookup for row in mails if (address := gathered[row.id].address) is not None}
+    opens = open_tracking(connection, workspace, people, now)
+    counted = {origin_of(row) for row in mails if opens.get(row.profile_id) is OpenTracking.AGGREGATE}
+    ensure_origins(connection, counted)
+    return opens
 
 
 def _offers_of(draft: _Draft, decided: DecidedOffers) -> tuple[dict[str, Mapping[str, Any]], NotSent | None]:

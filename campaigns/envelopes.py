@@ -43,6 +43,7 @@ def build_envelope(
     template_hash: str,
     decision_id: str | None,
     links: Mapping[str, str],
+    opens: str,
 ) -> Envelope:
     """The envelope of one message; `unsubscribe_headers` are those of RFC 8058, empty for a transactional one."""
     common = {
@@ -61,6 +62,7 @@ def build_envelope(
         return Envelope(**common, sender=sender.address, text=fold(rendered.text))
     return Envelope(
         **common,
+        opens=opens,
         sender=_mailbox(sender, campaign),
         reply_to=(campaign.reply_to if campaign else None) or sender.reply_to or "",
         subject=rendered.subject,

@@ -16,6 +16,7 @@ class LaunchStatus(StrEnum):
     SENDING = "sending"
     DONE = "done"
     STOPPED = "stopped"
+    MISSED = "missed"  # fell between a backup and its restore, and was left out
 
 
 launch = Table(

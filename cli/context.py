@@ -54,6 +54,7 @@ def parse_instant(text: str) -> datetime:
 def open_workspace(context: typer.Context) -> Iterator[tuple[Runtime, Workspace]]:
     """The runtime and the published workspace; raises with the way out when something is missing."""
     from console.project import read_workspace_slug
+    from console.rights.replay import replay_erasures
     from core.log import configure_logging
     from core.runtime import open_runtime
     from customers.workspace import get_workspace
@@ -64,6 +65,7 @@ def open_workspace(context: typer.Context) -> Iterator[tuple[Runtime, Workspace]
     with open_runtime(settings, read_workspace_slug(settings.project_folder), options.clock) as runtime:
         with runtime.database.read() as connection:
             workspace = get_workspace(connection)
+        replay_erasures(runtime, runtime.clock.now())
         yield runtime, workspace
 
 

@@ -21,12 +21,14 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
     from delivery.housekeeping import settle_broken_off
     from delivery.providers.registry import create_transports
     from delivery.worker import DeliveryResult, DeliveryWorker
+    from journeys.succession import follow_merges
     from journeys.tick import tick
 
     total = DeliveryResult()
     with open_workspace(context) as (runtime, _workspace):
         with runtime.database.transaction() as connection:
             settle_broken_off(connection, runtime.vault, runtime.clock.now())
+        follow_merges(runtime, runtime.clock.now())
         tick(runtime, runtime.clock.now())
         worker = DeliveryWorker(
             runtime,

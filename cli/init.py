@@ -90,6 +90,7 @@ def _prepare(settings: Settings) -> list[str]:
     import migrations
     from console.project import read_workspace_slug
     from core.keys import create_key
+    from core.kms import wrapping_of
     from core.runtime import open_runtime
 
     made = []
@@ -98,7 +99,7 @@ def _prepare(settings: Settings) -> list[str]:
     if not key.exists():
         if key.is_relative_to(settings.project_folder):
             raise InputError(f"the workspace key {key} would lie inside the project folder: keep it elsewhere.")
-        create_key(key)
+        create_key(key, wrapping_of(settings, slug))
         made.append(f"workspace key {key}: back it up apart from the database")
     with open_runtime(settings, slug) as runtime:
         migrations.upgrade(settings.database)

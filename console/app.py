@@ -12,10 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import console.profile_web
+import console.rights.web
 import delivery.web
 import recommender.web
 import tracking.web
 from campaigns.view import find_message_html
+from console.rights.replay import replay_erasures
 from core.errors import PostilionError
 from core.runtime import Runtime
 from customers.workspace import get_workspace
@@ -30,6 +32,7 @@ def create_app(runtime: Runtime) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(replay_erasures, runtime, runtime.clock.now())
         events.start()
         callbacks.start()
         try:
@@ -57,6 +60,7 @@ def create_app(runtime: Runtime) -> Starlette:
             *delivery.web.routes(runtime, callbacks.submit),
             *recommender.web.routes(runtime),
             *console.profile_web.routes(runtime),
+            *console.rights.web.routes(runtime),
         ],
         lifespan=lifespan,
     )

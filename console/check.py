@@ -9,7 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from campaigns.definition import parse_campaign
+from console.opens_check import check_opens
 from console.project import Project, ProjectFile
+from console.retention_check import check_lengths, check_windows
 from core.errors import ConfigError, Fault
 from core.suggest import did_you_mean
 from customers.workspace import Workspace, iter_not_yet, parse_workspace
@@ -59,6 +61,8 @@ def check_project(project: Project, in_force: Mapping[str, Journey] | None = Non
     faults = list(project.faults)
     workspace = parse_workspace(project.workspace.document) if project.workspace else None
     faults += _check_words_of_later(project)
+    if workspace is not None:
+        faults += check_lengths(project, workspace)
     templates, found = _check_templates(project, workspace)
     faults += found
     names = _Names(
@@ -79,9 +83,6 @@ def _check_words_of_later(project: Project) -> Iterable[Fault]:
         for path in iter_not_yet(project.workspace.document):
             message = f"'{'.'.join(path)}' is known and does not work yet"
             yield project.workspace.located.fault("E160", path, message, "leave it out for now", at_key=True)
-    for file in project.of_kind("list"):
-        message = "lists are known and cannot be filled yet"
-        yield file.located.fault("E160", ("list",), message, "use a segment", at_key=True)
 
 
 # -- templates ------------------------------------------------------------------------------------------------------
@@ -138,7 +139,10 @@ def _check_segments(project: Project, workspace: Workspace | None, names: _Names
         yield from found
         if segment is not None:
             rules[segment.slug] = segment.rule
+            if workspace is not None:
+                yield from check_windows(file, segment.rule, workspace)
             yield from _unknown_names(file, iter_references(segment.rule), names)
+            yield from check_opens(file, segment.rule, workspace)
     for file in project.of_kind("segment"):
         circle = find_circle(file.slug, rules) if file.slug in rules else None
         if circle is not None:
@@ -165,6 +169,9 @@ def _check_campaign(file: ProjectFile, workspace: Workspace | None, names: _Name
     if campaign is None:
         return
     yield from _unknown_names(file, iter_references(campaign.audience), names)
+    yield from check_opens(file, campaign.audience, workspace)
+    if workspace is not None:
+        yield from check_windows(file, campaign.audience, workspace)
     if campaign.offer is not None and campaign.offer not in names.offers:
         hint = did_you_mean(campaign.offer, names.offers) or f"add offers/{campaign.offer}.yaml"
         yield file.located.fault("E120", ("offer",), f"unknown offer '{campaign.offer}'", hint)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from console.project import FOLDERS, Project
-from core.definitions import list_definitions, publish, withdraw
+from core.definitions import hash_document, list_definitions, publish, withdraw
 from delivery.front_matter import parse_template
 
 
@@ -45,6 +45,23 @@ def publish_project(connection: Connection, project: Project, now: datetime) -> 
             if (kind, published.slug) not in wanted:
                 withdraw(connection, kind, published.slug, now)
                 changes.append(Change(kind, published.slug, "withdrawn", published.version))
+    return changes
+
+
+def find_changes(connection: Connection, project: Project) -> list[Change]:
+    """What publishing this project would do now; nothing is written."""
+    items = {(item.kind, item.slug): item for item in _items(project)}
+    changes = []
+    for kind in ("workspace", "template", *FOLDERS.values()):
+        in_force = {published.slug: published for published in list_definitions(connection, kind)}
+        for item in (item for item in items.values() if item.kind == kind):
+            published = in_force.pop(item.slug, None)
+            if published is None:
+                changes.append(Change(kind, item.slug, "new", 1))
+            else:
+                is_same = published.content_hash == hash_document(item.document)
+                changes.append(Change(kind, item.slug, "unchanged" if is_same else "changed", published.version))
+        changes += [Change(kind, slug, "withdrawn", published.version) for slug, published in in_force.items()]
     return changes
 
 

@@ -66,9 +66,14 @@ def transaction_column() -> Column[int]:
     return Column("transaction_no", BigInteger, nullable=False, default=_CurrentTransaction())
 
 
+_BEGINNING = -(2**62)  # a restore into a younger cluster moves the numbers of rows below 0
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
-    transaction_no: int = 0
+    """Behind this row; the default is before every row."""
+
+    transaction_no: int = _BEGINNING
     row_id: int = 0
 
 

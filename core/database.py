@@ -33,6 +33,8 @@ metadata = MetaData(
 T = TypeVar("T")
 
 _BUSY_TIMEOUT_S = 30
+_BUSY_MS = 1000 * _BUSY_TIMEOUT_S
+_TRACES_MS = 500
 _READ_ONLY = "postilion_read_only"
 
 
@@ -67,6 +69,20 @@ class Database:
             self.engine.connect().execution_options(**{_READ_ONLY: True}) as connection,
         ):
             yield connection
+
+    def drop_traces(self) -> None:
+        """On SQLite, carry the write-ahead log over and empty it: it still holds what was deleted a moment ago.
+
+        Waits a little for readers, and leaves the rest to the next one. PostgreSQL vacuums by itself.
+        """
+        if not self.is_sqlite:
+            return
+        connection = self.engine.raw_connection()  # without the BEGIN that `read` and `transaction` write
+        try:
+            for statement in (f"busy_timeout={_TRACES_MS}", "wal_checkpoint(TRUNCATE)", f"busy_timeout={_BUSY_MS}"):
+                connection.cursor().execute(f"PRAGMA {statement}").fetchall()
+        finally:
+            connection.close()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -142,7 +158,7 @@ def _with_driver(url: str) -> URL:
 
 def _sqlite_engine(url: URL, pool_size: int, overwrite_deleted: bool) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(
         url,
         pool_size=pool_size,
@@ -154,11 +170,11 @@ def _sqlite_engine(url: URL, pool_size: int, overwrite_deleted: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # we write BEGIN ourselves, see below
-        if overwrite_deleted:  # no WAL either: a copy of what was destroyed must not linger in it
+        if overwrite_deleted:  # no WAL: a copy of what was destroyed must not linger in it
             connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute("PRAGMA secure_delete=ON")
         else:
             connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA secure_delete=ON")  # what was erased leaves no trace in free pages
         connection.execute("PRAGMA synchronous=FULL")  # what was committed survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")

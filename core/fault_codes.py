@@ -206,6 +206,12 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "Make one of the two shorter.",
         ),
         (
+            "E138",
+            "kept too short",
+            "Links in mails, reports of providers, caps and waits look back further than this would be kept.",
+            "Write at least what the message says.",
+        ),
+        (
             "E140",
             "new experiment without a new epoch",
             "The goal, the holdout or a seed of a live journey changed, and read-outs may not mix both.",
@@ -313,6 +319,12 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "opens may not be tracked",
             "`was: opened` needs opens of single people, and `tracking.opens` does not allow them.",
             "Use `clicked`, or change the setting.",
+        ),
+        (
+            "W206",
+            "looks back further than events are kept",
+            "`retention` deletes events before the condition asks for them, so it will count too few.",
+            "Make `within` shorter, or keep events longer.",
         ),
     )
 }

@@ -35,4 +35,6 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Masking("%(asctime)s %(levelname)-7s %(name)s %(message)s"))
     logging.basicConfig(level=number, handlers=[handler], force=True)
+    for library in ("boto3", "botocore", "urllib3"):  # at DEBUG they write whole requests: mails, and keys for KMS
+        logging.getLogger(library).setLevel(max(number, logging.INFO))
     logging.getLogger("alembic").setLevel(max(number, logging.WARNING))  # it reports every start-up

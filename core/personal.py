@@ -29,7 +29,8 @@ class OnErasure(StrEnum):
 class Personal:
     """How a table's rows belong to a profile.
 
-    `by` is the column that leads there: the profile's id, or with `parent` that table's primary key. `clears` are the
+    `by` is the column that leads there: the profile's id, or with `parent` that table's primary key; `also_by` are
+    further columns with a profile's id, for rows that are about two people. `clears` are the
     columns emptied at erasure; `sealed` maps a sealed column to the name that it was sealed under. `moves` tells that
     rows go over to the survivor of a merge, with `origin_profile_id` remembering whose they were. `about` says in a
     few words what the rows tell, for the person who asks what is kept.
@@ -42,6 +43,7 @@ class Personal:
     clears: tuple[str, ...] = ()
     sealed: Mapping[str, str] = field(default_factory=dict)
     moves: bool = False
+    also_by: tuple[str, ...] = ()
 
 
 IMPERSONAL: dict[Any, Any] = {_INFO: None}
@@ -56,9 +58,12 @@ def personal(
     clears: tuple[str, ...] = (),
     sealed: Mapping[str, str] | None = None,
     moves: bool = False,
+    also_by: tuple[str, ...] = (),
 ) -> dict[Any, Any]:
     """The `info` of a table with personal data."""
-    return {_INFO: Personal(about, on_erasure, by, parent, clears, MappingProxyType(dict(sealed or {})), moves)}
+    return {
+        _INFO: Personal(about, on_erasure, by, parent, clears, MappingProxyType(dict(sealed or {})), moves, also_by)
+    }
 
 
 def find_personal(table: Table) -> Personal | None:

@@ -45,6 +45,10 @@ class Settings:
     aws_endpoint_url: str = _setting(
         "", "Send to this address instead of AWS: the sandbox, for instance http://127.0.0.1:8026."
     )
+    kms_key_id: str = _setting(
+        "",
+        "The AWS KMS key (id, ARN or alias) that wraps the workspace key. Default: the key stands plain in its file.",
+    )
     sns_topics: str = _setting("", "Comma-separated ARNs of the SNS topics whose notifications are believed.")
     sns_certificates: str = _setting("", "Folder with SNS signing certificates that are trusted without a download.")
     cors_origins: str = _setting("", "Comma-separated origins of the shop's pages that may post events from a browser.")

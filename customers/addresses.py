@@ -1,6 +1,10 @@
 """One spelling for each identifier, so that the same person is found however the address was typed.
 
-Pure: nothing is looked up, nothing is sent. Whether an address exists is learnt by writing to it.
+Two e-mail addresses are one when they differ in case only, in how an accent is encoded (NFC), or in whether the domain
+is written in its own letters or in the ASCII form (`bücher.example`, `xn--bcher-kva.example`). A plus tag or a dot
+makes another address: who has both may be one person, which is for a person to decide (see customers/proposals.py).
+The one spelling is also what is written to; no provider of note tells capitals in a local part apart. Pure: nothing is
+looked up, and whether an address exists is learnt by writing to it.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ NOBODY = frozenset(
 
 _LOCAL_PART = re.compile(r"[^\s@\"(),:;<>\[\\\]\x00-\x1f\x7f]+")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_IDEOGRAPHIC_STOP = "\u3002"  # a full stop as Chinese and Japanese keyboards write it
 _MAX_EMAIL, _MAX_LOCAL_PART, _MAX_NAME = 254, 64, 150
 
 
@@ -52,6 +57,13 @@ def normalise(kind: str, value: str, region: str | None = None) -> str:
     if len(text) > _MAX_NAME or not text.isprintable():
         raise InputError(f"the {kind} is longer than {_MAX_NAME} characters or not printable.")
     return text
+
+
+def without_tag(normalised: str) -> str | None:
+    """`ann@shop.example` for `ann+news@shop.example`; None for an address without a plus tag."""
+    local_part, _, domain = normalised.rpartition("@")
+    name, plus, _tag = local_part.partition("+")
+    return f"{name}@{domain}" if plus and name else None
 
 
 def email_domain(normalised: str) -> str:
@@ -86,12 +98,22 @@ def _email(text: str) -> str:
 
 
 def _ascii(domain: str) -> str:
+    """The ASCII form of a domain in small letters; empty for one that has none.
+
+    As IDNA 2008 and browsers have it, `ß` is a letter of its own: `straße` and `strasse` are two domains.
+    """
     if domain.isascii():
         return domain
-    try:
-        return domain.encode("idna").decode()
-    except UnicodeError:
+    labels = unicodedata.normalize("NFKC", domain).replace(_IDEOGRAPHIC_STOP, ".").lower().split(".")
+    return ".".join(map(_ascii_label, labels))
+
+
+def _ascii_label(label: str) -> str:
+    if label.isascii():
+        return label
+    if not all(character == "-" or unicodedata.category(character)[0] in "LMN" for character in label):
         return ""
+    return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode()
 
 
 def _phone(text: str, region: str | None) -> str:

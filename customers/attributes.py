@@ -28,10 +28,11 @@ def coerce(kind: ValueKind, value: Any) -> Any:
 
 def attribute_lookup(vault: Vault, name: str, value: Any) -> str:
     """The blind index of a sealed attribute's value, for `eq` and `in`."""
-    return vault.blind_index(f"attribute:{name}", _canonical(value))
+    return vault.blind_index(f"attribute:{name}", canonical(value))
 
 
-def _canonical(value: Any) -> str:
+def canonical(value: Any) -> str:
+    """The one spelling under which a sealed value is compared."""
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
     if isinstance(value, float) and value.is_integer():

@@ -7,28 +7,27 @@ an address says yields to what a name says.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, select, text
 
-from core.database import batches, insert_ignore
+from core.bulk import among
+from core.database import batches
 from core.vault import Vault
-from customers.addresses import email_domain, normalise, phone_country
-from customers.merges import absorb
-from customers.tables import IdentityKind, identity, profile
+from customers.addresses import normalise
+from customers.identity_rows import Gained, ProfileStart, write_identities
+from customers.tables import IdentityKind, ProfileStatus, identity, profile
+from customers.tombstones import find_buried, is_anybody_buried
+from customers.visitors import HandOver, hand_over
 
 __all__ = ["Linking", "Resolved", "lookup_of", "normalise", "resolve", "resolve_all", "resolve_each"]
 
 _LOOKUP_BATCH = 5_000
 _SEALED_KINDS = (IdentityKind.EMAIL, IdentityKind.PHONE)
-_LONGEST_PROVIDER = 100
 _CREATION_LOCK = 7_204_411  # any number, so long as every process uses the same
-
-
-_Gained = tuple[int, IdentityKind, str, str]  # profile, kind, lookup, value
 
 
 class Linking(StrEnum):
@@ -40,10 +39,15 @@ class Linking(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`is_news`: the identifiers were not all known as this profile's."""
+    """`is_news`: the identifiers were not all known as this profile's. `is_made`: this row is what made the profile.
+
+    `is_buried`: nobody is meant, because every identifier belonged to somebody who was erased.
+    """
 
     profile_id: int | None
     is_news: bool
+    is_made: bool = False
+    is_buried: bool = False
 
 
 @dataclass(slots=True)
@@ -56,8 +60,8 @@ class _Known:
     owners: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     external_ids: dict[int, set[str]] = field(default_factory=dict)
     addressed: set[int] = field(default_factory=set)
-    new_identities: list[_Gained] = field(default_factory=list)
-    new_count: int = 0
+    new_identities: list[Gained] = field(default_factory=list)
+    makers: list[int] = field(default_factory=list)  # the row that makes each new profile
 
     def is_anonymous(self, profile_id: int) -> bool:
         return not self.external_ids.get(profile_id) and profile_id not in self.addressed
@@ -66,6 +70,15 @@ class _Known:
 def lookup_of(vault: Vault, kind: str, normalised: str) -> str:
     """What `identity.lookup` holds: the blind index of an address, the value itself for other kinds."""
     return vault.blind_index(kind, normalised) if kind in _SEALED_KINDS else normalised
+
+
+def lock_people(connection: Connection) -> None:
+    """Let nobody else make, find to be somebody, or erase a person until this transaction ends.
+
+    Two processes that meet the same stranger at once must not make two people of him. On SQLite writers queue anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CREATION_LOCK})
 
 
 def resolve(
@@ -95,13 +108,16 @@ def resolve_all(
     create: bool = True,
     linking: Sequence[Linking] | None = None,
     synthetic: bool = False,
+    batch_id: int | None = None,
 ) -> list[int | None]:
     """`resolve` for many at once, whose identifiers are normalised already: what one row teaches, the next one knows.
 
     `linking` goes with `people`, strong by default. `synthetic` marks addresses that were made up and that only the
-    sandbox accepts.
+    sandbox accepts; `batch_id` is the import that speaks.
     """
-    resolved = resolve_each(connection, vault, people, now, create=create, linking=linking, synthetic=synthetic)
+    resolved = resolve_each(
+        connection, vault, people, now, create=create, linking=linking, synthetic=synthetic, batch_id=batch_id
+    )
     return [one.profile_id for one in resolved]
 
 
@@ -114,35 +130,77 @@ def resolve_each(
     create: bool = True,
     linking: Sequence[Linking] | None = None,
     synthetic: bool = False,
+    lookups: Sequence[Mapping[IdentityKind, str]] | None = None,
+    start: Callable[[int, int], ProfileStart] | None = None,
+    batch_id: int | None = None,
 ) -> list[Resolved]:
-    """As `resolve_all`, and for each row whether it taught something."""
-    if create and connection.dialect.name == "postgresql":
-        # Two processes that meet the same stranger at once must not make two people of him.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _CREATION_LOCK})
-    lookups = [{kind: lookup_of(vault, kind, value) for kind, value in person.items()} for person in people]
+    """As `resolve_all`, and for each row whether it taught something.
+
+    For importers: `lookups` are those of `people` where they are known already; `start` tells what a profile that is
+    made knows from its first moment, given its id and the place of the row that makes it; `batch_id` is the import's.
+    """
+    if create:
+        lock_people(connection)
+    if lookups is None:
+        lookups = [{kind: lookup_of(vault, kind, value) for kind, value in person.items()} for person in people]
     known = _load(connection, lookups)
+    buried = _buried(connection, vault, known, lookups, people) if create else frozenset()
     found: list[Resolved] = []
-    moves: list[tuple[str, int, int]] = []  # visitor, from, to
+    moves: list[HandOver] = []
     for row, (person, values) in enumerate(zip(lookups, people, strict=True)):
+        if buried:
+            living = {kind: lookup for kind, lookup in person.items() if (kind, lookup) not in buried}
+            if person and not living:
+                found.append(Resolved(None, is_news=False, is_buried=True))
+                continue
+            person = living  # what is left of it
         profile_id = _find(known, person)
         before = (len(known.new_identities), len(moves))
-        if profile_id is None and create and person:
-            known.new_count += 1
-            profile_id = -known.new_count
+        is_made = profile_id is None and create and bool(person)
+        if is_made:
+            known.makers.append(row)
+            profile_id = -len(known.makers)
         if profile_id is not None and create:
             _learn(known, profile_id, person, values, linking[row] if linking else Linking.STRONG, moves)
-        found.append(Resolved(profile_id, before != (len(known.new_identities), len(moves))))
+        found.append(Resolved(profile_id, before != (len(known.new_identities), len(moves)), is_made))
     if not create:
         return found
-    current = _create(connection, vault, known, now, synthetic)
-    for visitor, old, new in moves:
-        old, new = current.get(old, old), current.get(new, new)
-        if absorb(connection, vault, visitor, old, new, now):
-            current = {number: new if owner == old else owner for number, owner in current.items()} | {old: new}
+    current = write_identities(
+        connection, vault, known.new_identities, known.makers, now, synthetic=synthetic, start=start, batch_id=batch_id
+    )
+    real = [HandOver(one.visitor, current.get(one.old, one.old), current.get(one.new, one.new)) for one in moves]
+    merged = hand_over(connection, real, now)
     return [
-        one if one.profile_id is None else replace(one, profile_id=current.get(one.profile_id, one.profile_id))
+        one
+        if one.profile_id is None or (one.profile_id > 0 and not merged)
+        else Resolved(_now(one.profile_id, current, merged), one.is_news, one.is_made)
         for one in found
     ]
+
+
+def _now(profile_id: int, made: Mapping[int, int], merged: Mapping[int, int]) -> int:
+    """Who a profile of this batch has become: a negative number has its id, who was nobody its survivor."""
+    owner = made.get(profile_id, profile_id)
+    return merged.get(owner, owner)
+
+
+def _buried(
+    connection: Connection,
+    vault: Vault,
+    known: _Known,
+    lookups: Sequence[Mapping[IdentityKind, str]],
+    people: Sequence[Mapping[IdentityKind, str]],
+) -> frozenset[tuple[IdentityKind, str]]:
+    """The kinds and lookups of those identifiers that nobody has any more, because their owner was erased."""
+    if not is_anybody_buried(connection):
+        return frozenset()
+    unknown = {
+        (kind, values[kind]): (kind, lookup)
+        for person, values in zip(lookups, people, strict=True)
+        for kind, lookup in person.items()
+        if (kind, lookup) not in known.owners
+    }
+    return frozenset(unknown[one] for one in find_buried(connection, vault, unknown))
 
 
 def _load(connection: Connection, lookups: Sequence[Mapping[IdentityKind, str]]) -> _Known:
@@ -151,8 +209,10 @@ def _load(connection: Connection, lookups: Sequence[Mapping[IdentityKind, str]])
         values = list(dict.fromkeys(person[kind] for person in lookups if kind in person))
         for some in batches(values, _LOOKUP_BATCH):
             query = select(identity.c.lookup, identity.c.profile_id).where(
-                identity.c.kind == kind.value, identity.c.lookup.in_(some)
+                identity.c.kind == kind.value, among(connection, identity.c.lookup, some)
             )
+            if kind in _SEALED_KINDS:  # what two of one person had stands with a merged profile as well
+                query = query.join(profile).where(profile.c.status != ProfileStatus.MERGED.value)
             for lookup, profile_id in connection.execute(query.order_by(identity.c.profile_id)):
                 known.owners.setdefault((kind, lookup), []).append(profile_id)
     _load_owners(connection, known, {number for owners in known.owners.values() for number in owners})
@@ -162,7 +222,7 @@ def _load(connection: Connection, lookups: Sequence[Mapping[IdentityKind, str]])
 def _load_owners(connection: Connection, known: _Known, profile_ids: Collection[int]) -> None:
     for some in batches(sorted(profile_ids), _LOOKUP_BATCH):
         query = select(identity.c.profile_id, identity.c.kind, identity.c.lookup).where(
-            identity.c.profile_id.in_(some), identity.c.kind != IdentityKind.VISITOR
+            among(connection, identity.c.profile_id, some), identity.c.kind != IdentityKind.VISITOR
         )
         for profile_id, kind, lookup in connection.execute(query):
             if kind == IdentityKind.EXTERNAL_ID:
@@ -194,7 +254,7 @@ def _learn(
     person: Mapping[IdentityKind, str],
     values: Mapping[IdentityKind, str],
     linking: Linking,
-    moves: list[tuple[str, int, int]],
+    moves: list[HandOver],
 ) -> None:
     """Note which identities the profile gains, and which visitor comes over to it."""
     for kind, lookup in person.items():
@@ -203,7 +263,7 @@ def _learn(
             continue
         if kind == IdentityKind.VISITOR and owners:
             if known.is_anonymous(owners[0]) or linking is Linking.STRONG:
-                moves.append((lookup, owners[0], profile_id))
+                moves.append(HandOver(lookup, owners[0], profile_id))
                 owners[:] = [profile_id]
             continue
         owners.append(profile_id)
@@ -212,46 +272,3 @@ def _learn(
             known.external_ids.setdefault(profile_id, set()).add(lookup)
         elif kind in _SEALED_KINDS:
             known.addressed.add(profile_id)
-
-
-def _create(connection: Connection, vault: Vault, known: _Known, now: datetime, synthetic: bool) -> dict[int, int]:
-    """Write the new profiles and identities; answers the real number of each negative one."""
-    made: dict[int, int] = {}
-    if known.new_count:
-        blank = {"created_at": now, "updated_at": now}
-        statement = insert(profile).returning(profile.c.id, sort_by_parameter_order=True)
-        ids = connection.execute(statement, [blank] * known.new_count).scalars().all()
-        made = {-number: profile_id for number, profile_id in enumerate(ids, start=1)}
-    if not known.new_identities:
-        return made
-    gained = [(made.get(owner, owner), kind, lookup, value) for owner, kind, lookup, value in known.new_identities]
-    vault.prepare(owner for owner, kind, *_ in gained if kind in _SEALED_KINDS)
-    rows = [
-        {
-            "profile_id": owner,
-            "kind": kind.value,
-            "lookup": lookup,
-            "sealed": vault.seal(owner, f"identity.{kind}", value) if kind in _SEALED_KINDS else None,
-            "is_synthetic": synthetic and kind in _SEALED_KINDS,
-            "created_at": now,
-        }
-        for owner, kind, lookup, value in gained
-    ]
-    insert_ignore(connection, identity, rows)
-    _derive(connection, gained, now)
-    return made
-
-
-def _derive(connection: Connection, gained: Sequence[_Gained], now: datetime) -> None:
-    """Keep the plain columns that segments select by; a newer address takes the place of an older one."""
-    emails = {
-        owner: email_domain(value)[:_LONGEST_PROVIDER] for owner, kind, _, value in gained if kind == IdentityKind.EMAIL
-    }
-    phones = {owner: phone_country(value) for owner, kind, _, value in gained if kind == IdentityKind.PHONE}
-    of_profile = update(profile).where(profile.c.id == bindparam("owner"))
-    if emails:
-        statement = of_profile.values(has_email=True, email_provider=bindparam("provider"), updated_at=now)
-        connection.execute(statement, [{"owner": o, "provider": domain} for o, domain in emails.items()])
-    if phones:
-        statement = of_profile.values(has_phone=True, phone_country=bindparam("country_code"), updated_at=now)
-        connection.execute(statement, [{"owner": o, "country_code": code} for o, code in phones.items()])

@@ -51,21 +51,34 @@ class LoggedEvent:
     properties: Mapping[str, Any]
     is_historical: bool
     sealed_properties: bytes | None = field(default=None, repr=False)
+    origin_profile_id: int | None = None  # whose it was before a merge, and whose key seals it
 
 
 def append_events(
-    connection: Connection, vault: Vault, workspace: Workspace, events: Sequence[NewEvent], received_at: datetime
+    connection: Connection,
+    vault: Vault,
+    workspace: Workspace,
+    events: Sequence[NewEvent],
+    received_at: datetime,
+    *,
+    batch_id: int | None = None,
 ) -> int:
-    """Append the events whose key is new, in the order given; answers how many those were."""
-    first_by_key: dict[str, NewEvent] = {}
-    for event in events:
-        first_by_key.setdefault(event.key, event)
-    keys = [{"key": key, "received_at": received_at} for key in first_by_key]
-    new = {key for (key,) in insert_ignore(connection, event_key, keys, returning=["key"])}
-    fresh = [event for key, event in first_by_key.items() if key in new]
-    if not fresh:
-        return 0
-    connection.execute(insert(customer_event), _rows(vault, workspace, fresh, received_at))
+    """Append the events whose key is new, in the order given; answers how many those were.
+
+    `batch_id` is the import that brings them.
+    """
+    fresh = _fresh(connection, events, received_at, batch_id)
+    if fresh:
+        rows = _rows(vault, workspace, fresh, received_at)
+        connection.execute(insert(customer_event), [{**row, "batch_id": batch_id} for row in rows])
+    return len(fresh)
+
+
+def append_own_events(connection: Connection, events: Sequence[NewEvent], received_at: datetime) -> int:
+    """`append_events` for those that Postilion writes itself: nothing in them is personal, so nothing is sealed."""
+    fresh = _fresh(connection, events, received_at)
+    if fresh:
+        connection.execute(insert(customer_event), [_row(event, event.properties, received_at) for event in fresh])
     return len(fresh)
 
 
@@ -75,20 +88,27 @@ def read_log(
     """The next events in commit order (only those called one of `names`, where given), and the position behind."""
     where = [] if names is None else [customer_event.c.name.in_(sorted(names))]
     rows, behind = read_after(connection, customer_event, position, limit=limit, where=where)
-    return [_logged(row) for row in rows], behind
+    return [logged_event(row) for row in rows], behind
 
 
 def open_properties(vault: Vault, event: LoggedEvent) -> dict[str, Any]:
     """All properties, sealed ones included. Raises NotFoundError when the profile was erased."""
     if event.sealed_properties is None or event.profile_id is None:
         return dict(event.properties)
-    return {**event.properties, **vault.open_document(event.profile_id, _COLUMN, event.sealed_properties)}
+    owner = event.origin_profile_id or event.profile_id
+    return {**event.properties, **vault.open_document(owner, _COLUMN, event.sealed_properties)}
 
 
-def reseal_properties(vault: Vault, sealed: bytes, old_profile_id: int, new_profile_id: int) -> bytes:
-    """The sealed properties of an event that moves to another profile."""
-    document = vault.open_document(old_profile_id, _COLUMN, sealed)
-    return vault.seal_document(new_profile_id, _COLUMN, document)
+def _fresh(
+    connection: Connection, events: Sequence[NewEvent], received_at: datetime, batch_id: int | None = None
+) -> list[NewEvent]:
+    """Those whose key is new, each once; their keys are taken from now on."""
+    first_by_key: dict[str, NewEvent] = {}
+    for event in events:
+        first_by_key.setdefault(event.key, event)
+    keys = [{"key": key, "received_at": received_at, "batch_id": batch_id} for key in first_by_key]
+    new = {key for (key,) in insert_ignore(connection, event_key, keys, returning=["key"])}
+    return [event for key, event in first_by_key.items() if key in new]
 
 
 def _rows(
@@ -100,16 +120,7 @@ def _rows(
         declared = spec.properties if spec else {}
         plain = {name: _composed(value) for name, value in event.properties.items() if name in declared}
         personal = len(plain) < len(event.properties)
-        row: dict[str, Any] = {
-            "profile_id": event.profile_id,
-            "name": event.name,
-            "occurred_at": event.occurred_at,
-            "received_at": received_at,
-            "source": event.source,
-            "is_historical": event.is_historical,
-            "properties": plain,
-            "sealed_properties": None,
-        }
+        row = _row(event, plain, received_at)
         rows.append(row)
         if personal and event.profile_id is None:
             dropped_count += 1
@@ -125,6 +136,19 @@ def _rows(
     return rows
 
 
+def _row(event: NewEvent, plain: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
+    return {
+        "profile_id": event.profile_id,
+        "name": event.name,
+        "occurred_at": event.occurred_at,
+        "received_at": received_at,
+        "source": event.source,
+        "is_historical": event.is_historical,
+        "properties": plain,
+        "sealed_properties": None,
+    }
+
+
 def _composed(value: Any) -> Any:
     """Text in NFC, because databases compare code points and conditions are written in NFC."""
     if isinstance(value, str):
@@ -132,7 +156,8 @@ def _composed(value: Any) -> Any:
     return [_composed(item) for item in value] if isinstance(value, list) else value
 
 
-def _logged(row: Any) -> LoggedEvent:
+def logged_event(row: Any) -> LoggedEvent:
+    """A row of `customer_event` as a value."""
     return LoggedEvent(
         row.id,
         row.profile_id,
@@ -142,4 +167,5 @@ def _logged(row: Any) -> LoggedEvent:
         row.properties,
         row.is_historical,
         row.sealed_properties,
+        row.origin_profile_id,
     )

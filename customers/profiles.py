@@ -8,27 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, select
 
-from core.database import batches, upsert
+from core.database import batches
 from core.errors import InputError, NotFoundError
 from core.vault import Vault
 from core.zones import find_zone
 from customers.addresses import email_domain, normalise, phone_country
-from customers.attributes import attribute_lookup, coerce
+from customers.attribute_rows import COLUMN_ATTRIBUTES, SEALED_COLUMN, UNDECLARED, write_attributes
+from customers.attributes import coerce
 from customers.countries import find_country
 from customers.identities import lookup_of
-from customers.tables import IdentityKind, ProfileStatus, identity, profile, sealed_attribute
-from customers.workspace import AttributeSpec, ValueKind, Workspace
+from customers.tables import IdentityKind, ProfileStatus, identity, profile
+from customers.workspace import ValueKind, Workspace
 
-COLUMN_ATTRIBUTES = frozenset({"timezone", "country", "locale"})  # kept in columns of their own
+__all__ = [
+    "COLUMN_ATTRIBUTES",
+    "Address",
+    "Profile",
+    "check_attributes",
+    "find_profile",
+    "get_profile",
+    "load_profiles",
+    "set_attributes",
+    "set_attributes_of_all",
+]
 
-_SEALED = "profile.sealed_attributes"
 _BATCH = 5_000
-_UNDECLARED = AttributeSpec(ValueKind.TEXT, is_personal=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,7 @@ class Profile:
     has_email: bool = False
     has_phone: bool = False
     created_at: datetime | None = None
+    objected_at: datetime | None = None  # to marketing, scores, segments and recommendations
 
     @property
     def is_active(self) -> bool:
@@ -75,6 +85,7 @@ def load_profiles(connection: Connection, vault: Vault, ids: Iterable[int]) -> d
             if row.status != ProfileStatus.ERASED
             and (row.sealed_attributes is not None or row.has_email or row.has_phone)
         )
+        vault.prepare(row.origin_profile_id for those in identities.values() for row in those if row.origin_profile_id)
         for row in rows:
             loaded[row.id] = _open(vault, row, identities.get(row.id, ()))
     return loaded
@@ -88,10 +99,16 @@ def get_profile(connection: Connection, vault: Vault, profile_id: int) -> Profil
 
 
 def find_profile(connection: Connection, vault: Vault, kind: str, value: str, region: str | None = None) -> int | None:
-    """The profile with this identifier; of several that share an address, the oldest."""
+    """The profile with this identifier; of several that share an address, the oldest. Never one that was merged."""
     lookup = lookup_of(vault, kind, normalise(kind, value, region))
-    query = select(identity.c.profile_id).where(
-        identity.c.kind == IdentityKind(kind).value, identity.c.lookup == lookup
+    query = (
+        select(identity.c.profile_id)
+        .join(profile)
+        .where(
+            identity.c.kind == IdentityKind(kind).value,
+            identity.c.lookup == lookup,
+            profile.c.status != ProfileStatus.MERGED.value,
+        )
     )
     return connection.execute(query.order_by(identity.c.profile_id).limit(1)).scalar_one_or_none()
 
@@ -130,20 +147,8 @@ def set_attributes_of_all(
     now: datetime,
 ) -> set[int]:
     """`set_attributes` for many profiles in a few statements; answers the profiles that changed."""
-    changed: set[int] = set()
-    for some in batches(list(values_by_profile), _BATCH):
-        rows = connection.execute(select(profile).where(profile.c.id.in_(some))).all()
-        active = [row for row in rows if row.status == ProfileStatus.ACTIVE]
-        vault.prepare(row.id for row in active)
-        changes: dict[int, _Change] = {}
-        for row in active:
-            values = check_attributes(workspace, values_by_profile[row.id])
-            change = _change(vault, workspace, row, values)
-            if change is not None:
-                changes[row.id] = change
-        _write(connection, vault, changes, now)
-        changed.update(changes)
-    return changed
+    checked = {number: check_attributes(workspace, values) for number, values in values_by_profile.items()}
+    return set(write_attributes(connection, vault, workspace, checked, now))
 
 
 def _checked(workspace: Workspace, name: str, value: Any) -> Any:
@@ -158,83 +163,14 @@ def _checked(workspace: Workspace, name: str, value: Any) -> Any:
         return code
     if name == "locale":
         return coerce(ValueKind.TEXT, value)[:20]
-    return coerce(workspace.attributes.get(name, _UNDECLARED).kind, value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A row of `profile` as it shall be, and the sealed attributes that came, changed or went."""
-
-    columns: Mapping[str, Any]
-    sealed: Mapping[str, Any]
-
-
-def _change(vault: Vault, workspace: Workspace, row: Row[Any], values: Mapping[str, Any]) -> _Change | None:
-    """What `values` change about the profile `row`, None when they change nothing."""
-    columns = {name: getattr(row, name) for name in COLUMN_ATTRIBUTES}
-    plain = dict(row.attributes)
-    personal = vault.open_document(row.id, _SEALED, row.sealed_attributes)
-    before = (dict(columns), dict(plain), dict(personal))
-    for name, value in values.items():
-        if name in COLUMN_ATTRIBUTES:
-            columns[name] = value
-            continue
-        target = personal if workspace.attributes.get(name, _UNDECLARED).is_personal else plain
-        if value is None:
-            target.pop(name, None)
-        else:
-            target[name] = value
-    if (columns, plain, personal) == before:
-        return None
-    sealed = {name: personal.get(name) for name in values if personal.get(name) != before[2].get(name)}
-    birthday = plain.get("birthday") or personal.get("birthday")
-    born = date.fromisoformat(birthday) if birthday else None
-    columns |= {
-        "attributes": plain,
-        "sealed_attributes": row.sealed_attributes
-        if not sealed
-        else vault.seal_document(row.id, _SEALED, personal)
-        if personal
-        else None,
-        "birth_month": born.month if born else None,
-        "birth_day": born.day if born else None,
-    }
-    return _Change(columns, sealed)
-
-
-def _write(connection: Connection, vault: Vault, changes: Mapping[int, _Change], now: datetime) -> None:
-    if not changes:
-        return
-    names = [*sorted(COLUMN_ATTRIBUTES), "attributes", "sealed_attributes", "birth_month", "birth_day"]
-    statement = update(profile).where(profile.c.id == bindparam("profile_id"))
-    connection.execute(
-        statement.values({name: bindparam(f"new_{name}") for name in names} | {"updated_at": now}),
-        [
-            {"profile_id": number} | {f"new_{name}": change.columns[name] for name in names}
-            for number, change in changes.items()
-        ],
-    )
-    indexed, gone = [], []
-    for number, change in changes.items():
-        for name, value in change.sealed.items():
-            if value is None:
-                gone.append({"owner": number, "attribute": name})
-            else:
-                lookup = attribute_lookup(vault, name, value)
-                indexed.append({"profile_id": number, "name": name, "lookup": lookup})
-    upsert(connection, sealed_attribute, indexed, key=["profile_id", "name"], update=["lookup"])
-    if gone:
-        row = (sealed_attribute.c.profile_id == bindparam("owner")) & (
-            sealed_attribute.c.name == bindparam("attribute")
-        )
-        connection.execute(delete(sealed_attribute).where(row), gone)
+    return coerce(workspace.attributes.get(name, UNDECLARED).kind, value)
 
 
 def _identities(connection: Connection, profile_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
-    """The identities of each profile, oldest first."""
+    """The identities of each profile, oldest first, and those that came with a merge before its own."""
     by_profile: dict[int, list[Row[Any]]] = {}
     query = select(identity).where(identity.c.profile_id.in_(profile_ids), identity.c.kind != IdentityKind.VISITOR)
-    for row in connection.execute(query.order_by(identity.c.id)):
+    for row in connection.execute(query.order_by(identity.c.origin_profile_id.is_(None), identity.c.id)):
         by_profile.setdefault(row.profile_id, []).append(row)
     return by_profile
 
@@ -250,19 +186,20 @@ def _open(vault: Vault, row: Row[Any], identities: Sequence[Row[Any]]) -> Profil
         timezone=row.timezone,
         country=row.country,
         locale=row.locale,
-        attributes={**row.attributes, **vault.open_document(row.id, _SEALED, row.sealed_attributes)},
+        attributes={**row.attributes, **vault.open_document(row.id, SEALED_COLUMN, row.sealed_attributes)},
         email=_address(vault, newest.get(IdentityKind.EMAIL)),
         phone=_address(vault, newest.get(IdentityKind.PHONE)),
         external_id=newest[IdentityKind.EXTERNAL_ID].lookup if IdentityKind.EXTERNAL_ID in newest else None,
         has_email=row.has_email,
         has_phone=row.has_phone,
         created_at=row.created_at,
+        objected_at=row.objected_at,
     )
 
 
 def _address(vault: Vault, found: Row[Any] | None) -> Address | None:
     if found is None:
         return None
-    value = vault.open(found.profile_id, f"identity.{found.kind}", found.sealed)
+    value = vault.open(found.origin_profile_id or found.profile_id, f"identity.{found.kind}", found.sealed)
     domain = email_domain(value) if found.kind == IdentityKind.EMAIL else phone_country(value) or ""
     return Address(value, found.lookup, domain, found.is_synthetic)

@@ -39,7 +39,7 @@ single_use_link = Table(
     metadata,
     Column("lookup", String(64), primary_key=True),  # keyed hash: the token itself is in the link alone
     Column("kind", String(15), nullable=False),  # export | rectify | erase
-    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
+    Column("profile_id", Id, ForeignKey("profile.id"), nullable=False, index=True),
     Column("request_id", Id, ForeignKey("rights_request.id")),
     Column("expires_at", Instant, nullable=False),
     Column("used_at", Instant),

@@ -39,8 +39,8 @@ def suppress(connection: Connection, channel: str, lookup: str, reason: str, sou
     return suppress_all(connection, [NewSuppression(channel, lookup, reason, source, at)]) == 1
 
 
-def suppress_all(connection: Connection, stops: Sequence[NewSuppression]) -> int:
-    """Stop many addresses; answers how many are new."""
+def suppress_all(connection: Connection, stops: Sequence[NewSuppression], *, batch_id: int | None = None) -> int:
+    """Stop many addresses; answers how many are new. `batch_id` is the import that says so."""
     rows = [
         {
             "channel": stop.channel,
@@ -48,6 +48,7 @@ def suppress_all(connection: Connection, stops: Sequence[NewSuppression]) -> int
             "reason": SuppressionReason(stop.reason).value,
             "source": stop.source,
             "occurred_at": stop.occurred_at,
+            "batch_id": batch_id,
         }
         for stop in stops
     ]

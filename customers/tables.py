@@ -52,6 +52,26 @@ class LineKind(StrEnum):
     FEE = "fee"
 
 
+class BatchStatus(StrEnum):
+    """How far an import has come."""
+
+    RUNNING = "running"  # or killed, and waiting to be started again
+    DONE = "done"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+class ImportChangeKind(StrEnum):
+    """What a row of `import_change` tells; `before` is a document with the values before and after."""
+
+    ATTRIBUTES = "attributes"  # of a profile that was there before the import; ref is its id
+    CHANGED_SINCE = "changed_since"  # an attribute of a profile that the import made; ref is "id:name", no document
+    PRODUCT = "product"  # made or changed; ref is its sku
+    ORDER_LINE = "order_line"  # added to an order of others; ref is "order id:line number", no document
+    LIST_LEFT = "list_left"  # taken off a list; ref is "profile id:list", no document
+    MEMBER = "member"  # of an account, made or changed; ref is "account id:profile id"
+
+
 profile = Table(
     "profile",
     metadata,
@@ -73,6 +93,13 @@ profile = Table(
     Column("objected_at", Instant),  # left marketing, scores, segments and recommendations
     Column("attributes", Document, nullable=False, default=dict),
     Column("sealed_attributes", LargeBinary),  # one sealed document with every personal attribute
+    Column("batch_id", Id),  # the import that made it
+    Index(
+        "ix_profile_merged_into",
+        "merged_into",
+        sqlite_where=text("merged_into IS NOT NULL"),
+        postgresql_where=text("merged_into IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,  # the id of an erased profile must never return
     info=personal(
         "who you are to us",
@@ -107,6 +134,7 @@ identity = Table(
     Column("origin_profile_id", Id),  # before a merge: whose it was, and whose key seals it; None is the same
     Column("is_synthetic", Boolean, nullable=False, default=False),  # made up by an import; only the sandbox accepts it
     Column("created_at", Instant, nullable=False),
+    Column("batch_id", Id),  # the import that brought it
     Index("uq_identity_lookup", "kind", "lookup", "profile_id", unique=True),
     # An address may be shared by two people, a name for one person may not.
     Index(
@@ -137,6 +165,7 @@ event_key = Table(
     metadata,
     Column("key", String(200), primary_key=True),
     Column("received_at", Instant, nullable=False),
+    Column("batch_id", Id),  # the import that brought it
     info=IMPERSONAL,
 )
 
@@ -158,6 +187,7 @@ customer_event = Table(
     Index("ix_customer_event_transaction_no_id", "transaction_no", "id"),
     Index("ix_customer_event_profile_id_name_occurred_at", "profile_id", "name", "occurred_at"),
     Index("ix_customer_event_profile_id_occurred_at_id", "profile_id", "occurred_at", "id"),
+    sqlite_autoincrement=True,  # cursors would pass over a row that got the number of a deleted one
     info=personal(
         "what you did, and what was sent to you",
         OnErasure.CLEAR,
@@ -184,6 +214,7 @@ customer_order = Table(
     Column("batch_id", Id),
     Index("ix_customer_order_profile_id_placed_at", "profile_id", "placed_at"),
     Index("ix_customer_order_transaction_no_id", "transaction_no", "id"),
+    sqlite_autoincrement=True,  # cursors would pass over a row that got the number of a deleted one
     info=personal("your orders", OnErasure.KEEP, moves=True),
 )
 
@@ -237,6 +268,7 @@ consent_entry = Table(
     Column("origin_profile_id", Id),  # whose it was before a merge
     Column("batch_id", Id),
     Index("ix_consent_entry_lookup", "lookup", "channel", "topic", "occurred_at", "status", "expires_at"),
+    Index("ix_consent_entry_profile_id", "profile_id"),
     info=personal("what you agreed to and what you withdrew", OnErasure.KEEP, moves=True),
 )
 
@@ -259,7 +291,7 @@ import_batch = Table(
     Column("key", String(64), nullable=False, unique=True),  # hash of kind, file content and mapping
     Column("kind", String(20), nullable=False),
     Column("file", String(300), nullable=False),
-    Column("status", String(10), nullable=False),  # running | done | undoing | undone
+    Column("status", String(10), nullable=False),  # BatchStatus
     Column("rows_done", BigInteger, nullable=False, default=0),  # the checkpoint
     Column("counts", Document, nullable=False, default=dict),
     Column("started_at", Instant, nullable=False),
@@ -283,8 +315,8 @@ import_change = Table(
     "import_change",  # what an import made or changed, and what stood there before: the way to undo it
     metadata,
     Column("batch_id", Id, ForeignKey("import_batch.id"), primary_key=True),
-    Column("kind", String(15), primary_key=True),  # profile_made | profile_changed | identity_made | product_made …
-    Column("ref", String(200), primary_key=True),  # profile id, identity id, sku
+    Column("kind", String(15), primary_key=True),  # ImportChangeKind
+    Column("ref", String(200), primary_key=True),
     Column("profile_id", Id, ForeignKey("profile.id"), index=True),
     Column("before", LargeBinary),  # values before the import, sealed where they are a profile's
     sqlite_with_rowid=False,
@@ -302,6 +334,7 @@ static_list_member = Table(
     Column("profile_id", Id, ForeignKey("profile.id"), primary_key=True),
     Column("added_at", Instant, nullable=False),
     Column("batch_id", Id),
+    Index("ix_static_list_member_profile_id", "profile_id"),
     sqlite_with_rowid=False,
     info=personal("lists you are on", OnErasure.DELETE),
 )
@@ -316,11 +349,18 @@ profile_merge = Table(
     Column("cause", String(20), nullable=False),  # visitor | review | manual
     Column("source", String(100), nullable=False),  # who decided
     Column("splits", Id, ForeignKey("profile_merge.id")),  # the merge that this row undoes
-    Column("sealed_document", LargeBinary),  # attributes that the survivor gained, sealed under the survivor
+    Column("sealed_document", LargeBinary),  # what the survivor gained beside rows, sealed under the survivor
     Column("occurred_at", Instant, nullable=False),
+    Index("uq_profile_merge_splits", "splits", unique=True),
     Index("ix_profile_merge_profile_id", "profile_id"),
     Index("ix_profile_merge_merged_profile_id", "merged_profile_id"),
-    info=personal("profiles found to be the same person", OnErasure.CLEAR, clears=("sealed_document",)),
+    info=personal(
+        "profiles found to be the same person",
+        OnErasure.CLEAR,
+        clears=("sealed_document",),
+        sealed={"sealed_document": "profile_merge.document"},
+        also_by=("merged_profile_id",),
+    ),
 )
 
 merge_review = Table(
@@ -337,5 +377,10 @@ merge_review = Table(
     Index("uq_merge_review_first_profile_id", "first_profile_id", "second_profile_id", unique=True),
     Index("ix_merge_review_second_profile_id", "second_profile_id"),
     Index("ix_merge_review_status", "status", "id"),
-    info=personal("profiles that may be the same person", OnErasure.DELETE, by="first_profile_id"),
+    info=personal(
+        "profiles that may be the same person",
+        OnErasure.DELETE,
+        by="first_profile_id",
+        also_by=("second_profile_id",),
+    ),
 )

@@ -16,19 +16,24 @@ from customers.rights_tables import tombstone
 from customers.tables import IdentityKind
 
 _LOOKUP_BATCH = 5_000
+_STANDING = select(tombstone.c.lookup).where(tombstone.c.lifted_at.is_(None))
 
 Identifier = tuple[IdentityKind, str]  # kind and normalised value
 
 
+def is_anybody_buried(connection: Connection) -> bool:
+    """Whether any mark stands; where none does, nobody needs to be looked for."""
+    return connection.execute(_STANDING.limit(1)).first() is not None
+
+
 def find_buried(connection: Connection, vault: Vault, identifiers: Collection[Identifier]) -> frozenset[Identifier]:
     """Those of `identifiers` that belonged to somebody who was erased, and were not lifted since."""
-    standing = select(tombstone.c.lookup).where(tombstone.c.lifted_at.is_(None))
-    if not identifiers or connection.execute(standing.limit(1)).first() is None:
+    if not identifiers or not is_anybody_buried(connection):
         return frozenset()
     by_mark = {mark: one for one in identifiers for mark in vault.tombstones(*one)}
     found: set[Identifier] = set()
     for some in batches(list(by_mark), _LOOKUP_BATCH):
-        marks = connection.execute(standing.where(tombstone.c.lookup.in_(some))).scalars()
+        marks = connection.execute(_STANDING.where(tombstone.c.lookup.in_(some))).scalars()
         found.update(by_mark[mark] for mark in marks)
     return frozenset(found)
 

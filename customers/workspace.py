@@ -22,7 +22,6 @@ from core.errors import ConflictError, NotFoundError
 # Words of workspace.yaml that are read and that nothing acts on yet: to promise them would be a lie.
 NOT_YET: tuple[tuple[str, ...], ...] = (
     ("legal_hours",),
-    ("retention",),
     ("approve",),
     ("tracking", "domain"),
     ("tracking", "utm"),

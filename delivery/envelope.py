@@ -17,7 +17,8 @@ class Envelope:
     """Everything one delivery attempt needs.
 
     `sender` and `reply_to` are in RFC 5322 form (`Anna <anna@acme.example>`) for e-mail, a number or sender id for SMS.
-    `links` maps the numbers of links that were made for this message alone to their destinations.
+    `links` maps the numbers of links that were made for this message alone to their destinations. `opens` says what
+    the picture of a mail tells (individual, aggregate or off), None where a channel has no pictures.
     """
 
     message_id: str
@@ -34,6 +35,7 @@ class Envelope:
     tags: Mapping[str, str] = field(default_factory=dict)
     configuration_set: str = ""
     template_hash: str = ""
+    opens: str | None = None
     decision_id: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ from core.ids import bucket
 from core.vault import Vault
 from core.zones import find_zone
 from customers.consent import ConsentStatus, consent_of
+from customers.ownership import survivors_of
 from customers.profiles import Address, Profile, load_profiles
 from customers.suppression import find_suppressed
 from customers.tables import ProfileStatus
@@ -46,7 +47,9 @@ def gather_facts(
     takes_synthetic: bool = False,
 ) -> dict[str, Gathered]:
     """Facts by message id. An address that an import made up is none, unless `takes_synthetic`: a sandbox does."""
-    profiles = load_profiles(connection, vault, sorted({row.profile_id for row in rows}))
+    survivors = survivors_of(connection, {row.profile_id for row in rows})  # a merge may be younger than the row
+    loaded = load_profiles(connection, vault, sorted(set(survivors.values())))
+    profiles = {number: loaded[survivor] for number, survivor in survivors.items()}
     addresses = {row.id: address_of(profiles[row.profile_id], row.channel) for row in rows}
     if not takes_synthetic:
         addresses = {key: one if one and not one.is_synthetic else None for key, one in addresses.items()}
@@ -59,7 +62,9 @@ def gather_facts(
         gathered[row.id] = Gathered(
             MessageFacts(
                 kind=MessageKind(row.kind),
-                is_erased=profile.status != ProfileStatus.ACTIVE,
+                is_erased=profile.status in (ProfileStatus.ERASED, ProfileStatus.MERGED),
+                is_restricted=profile.status is ProfileStatus.RESTRICTED,
+                has_objected=profile.objected_at is not None,
                 has_address=address is not None,
                 is_suppressed=address is not None and (row.channel, address.lookup) in suppressed,
                 consent=consents.get(row.id, ConsentStatus.UNKNOWN),

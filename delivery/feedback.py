@@ -1,18 +1,21 @@
 """Taking a provider's report in: recorded once, the message's state derived from all of them, the address suppressed.
 
 Reports arrive twice and out of order; the result is the same. A hard bounce or a complaint stops the address at once,
-also for messages that are already in the queue, because the policy asks again before every attempt.
+also for messages that are already in the queue, because the policy asks again before every attempt. The provider's own
+words are sealed for the person they are about, so that they go with that person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
 from core.database import insert_ignore
-from core.vault import Vault
+from core.errors import NotFoundError, PermanentError
+from core.vault import Format, Vault
 from customers.log import append_events
 from customers.suppression import suppress
 from customers.workspace import Workspace
@@ -30,7 +33,8 @@ _EVENTS = {
     ReportKind.REJECTED: "message_failed",
     ReportKind.RENDER_FAILED: "message_failed",
 }
-_RAW = "provider_document"
+_DOCUMENT = "delivery_event.document"
+_OLD_DOCUMENT = "provider_document"  # as it was called while reports were sealed for the workspace
 
 
 def record_report(
@@ -57,7 +61,7 @@ def record_report(
                 "sub_kind": report.sub_kind,
                 "occurred_at": report.occurred_at,
                 "received_at": received_at,
-                "sealed_document": vault.seal_for_workspace(_RAW, document),
+                "sealed_document": _seal(vault, row, document, received_at),
             }
         ],
         returning=["id"],
@@ -73,6 +77,42 @@ def record_report(
     events = [message_event(name, row, report.occurred_at, reason=report.sub_kind) for name in names]
     append_events(connection, vault, workspace, events, received_at)
     return True
+
+
+def open_document(connection: Connection, vault: Vault, event_id: int) -> str | None:
+    """What the provider wrote in the report `event_id`; None when nothing is kept of it.
+
+    Raises NotFoundError when there is no such report, or when its key was destroyed: its person was erased, or nobody
+    knew whose it was and its day is over.
+    """
+    query = select(delivery_event.c.sealed_document, message.c.profile_id, message.c.origin_profile_id)
+    joined = delivery_event.outerjoin(message, message.c.id == delivery_event.c.message_id)
+    row = connection.execute(query.select_from(joined).where(delivery_event.c.id == event_id)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no delivery event {event_id}.")
+    sealed = row.sealed_document
+    if sealed is None:
+        return None
+    if sealed[0] == Format.DAY:
+        return vault.open_for_day(_DOCUMENT, sealed)
+    if sealed[0] == Format.PROFILE and row.profile_id is not None:
+        try:
+            return vault.open(_owner(row), _DOCUMENT, sealed)
+        except PermanentError:
+            pass  # the workspace's old form begins with the same byte
+    return vault.open_for_workspace(_OLD_DOCUMENT, sealed)
+
+
+def _seal(vault: Vault, row: MessageRow | None, document: str, received_at: datetime) -> bytes:
+    """For the message's person; for the day while nobody knows which message is meant, or who was erased since."""
+    if row is None or not vault.has_key(_owner(row)):
+        return vault.seal_for_day(_DOCUMENT, document, received_at.astimezone(UTC).date())
+    return vault.seal(_owner(row), _DOCUMENT, document)
+
+
+def _owner(row: Any) -> int:
+    """Whose key seals it: after a merge, still that of the profile that the message was for."""
+    return int(row.origin_profile_id or row.profile_id)
 
 
 def _find_message(connection: Connection, report: ProviderReport) -> MessageRow | None:

@@ -161,6 +161,7 @@ def begin_sending(
             .where(message.c.id == bindparam("b_id"))
             .values(
                 template_hash=bindparam("b_hash"),
+                opens=bindparam("b_opens"),
                 lookup=bindparam("b_lookup"),
                 recipient_domain=bindparam("b_domain"),
                 decision_id=bindparam("b_decision"),
@@ -170,10 +171,11 @@ def begin_sending(
                 {
                     "b_id": envelope.message_id,
                     "b_hash": envelope.template_hash or None,
+                    "b_opens": envelope.opens,
                     "b_lookup": envelope.lookup,
                     "b_domain": envelope.recipient_domain[:100] or None,
                     "b_decision": envelope.decision_id,
-                    "b_links": _seal_links(vault, rows[envelope.message_id].profile_id, envelope.links),
+                    "b_links": _seal_links(vault, rows[envelope.message_id], envelope.links),
                 }
                 for envelope in kept
             ],
@@ -192,8 +194,9 @@ def begin_sending(
     return kept
 
 
-def _seal_links(vault: Vault, profile_id: int, links: Mapping[str, str]) -> bytes | None:
-    return vault.seal_document(profile_id, "message.links", links) if links else None
+def _seal_links(vault: Vault, row: MessageRow, links: Mapping[str, str]) -> bytes | None:
+    owner = row.origin_profile_id or row.profile_id
+    return vault.seal_document(owner, "message.links", links) if links else None
 
 
 @dataclass(frozen=True, slots=True)

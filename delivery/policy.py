@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """Why a message was not sent; one word each, the same in the table, the reports and the documentation."""
 
     ERASED = "erased"
+    RESTRICTED = "restricted"
+    OBJECTED = "objected"
     NO_ADDRESS = "no_address"
     SUPPRESSED = "suppressed"
     CONSENT = "consent"
@@ -36,6 +38,7 @@ class Reason(StrEnum):
     EXIT = "exit"
     STOPPED = "stopped"
     NO_OFFER = "no_offer"
+    RESTORED = "restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class MessageFacts:
     has_address: bool
     is_suppressed: bool
     consent: ConsentStatus
+    is_restricted: bool = False
+    has_objected: bool = False
     expires_at: datetime | None = None
     is_held_out: bool = False
     zone: ZoneInfo | None = None
@@ -108,6 +113,10 @@ def decide(facts: MessageFacts, now: datetime) -> Decision:
     is_marketing = facts.kind is MessageKind.MARKETING
     if facts.is_erased:
         return Drop(Reason.ERASED)
+    if facts.is_restricted:
+        return Drop(Reason.RESTRICTED)
+    if is_marketing and facts.has_objected:
+        return Drop(Reason.OBJECTED)
     if not facts.has_address:
         return Drop(Reason.NO_ADDRESS)
     if facts.is_suppressed:

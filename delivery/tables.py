@@ -48,6 +48,7 @@ message = Table(
     Column("template", String(100), nullable=False),
     Column("template_hash", String(64)),  # the content that was really rendered
     Column("sender", String(50)),
+    Column("opens", String(10)),  # what the mail's picture tells: individual | aggregate | off; None before sending
     # Where it comes from: a launch of a campaign or a step run of a journey.
     Column("origin_kind", String(10), nullable=False),
     Column("origin", String(100), nullable=False),  # slug of the campaign or journey
@@ -96,6 +97,12 @@ message = Table(
     Index("ix_message_profile_id_sent_at", "profile_id", "sent_at"),
     Index("ix_message_origin_id", "origin_id"),
     Index("ix_message_provider_id", "provider_id"),
+    Index(
+        "ix_message_kept",  # what retention has not emptied yet
+        "ended_at",
+        sqlite_where=text("context IS NOT NULL OR lookup IS NOT NULL"),
+        postgresql_where=text("context IS NOT NULL OR lookup IS NOT NULL"),
+    ),
     info=personal(
         "messages to you, sent or not",
         OnErasure.CLEAR,
@@ -133,6 +140,12 @@ delivery_event = Table(
     Column("sealed_document", LargeBinary),  # the provider's own words, sealed for the workspace
     Index("ix_delivery_event_message_id", "message_id"),
     Index("ix_delivery_event_transaction_no_id", "transaction_no", "id"),
+    Index(
+        "ix_delivery_event_kept",
+        "received_at",
+        sqlite_where=text("sealed_document IS NOT NULL"),
+        postgresql_where=text("sealed_document IS NOT NULL"),
+    ),
     info=personal(
         "what providers reported about messages to you",
         OnErasure.CLEAR,

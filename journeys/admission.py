@@ -29,6 +29,7 @@ class Refusal(StrEnum):
     LATE = "late_entry_ignored"
     NO_KEY = "no_key"
     ERASED = "erased"
+    RESTRICTED = "restricted"
     SUPPRESSED = "suppressed"
     CONDITION = "condition"
     ACTIVE = "active"
@@ -127,6 +128,8 @@ def _refuse_at_the_door(candidate: Candidate, standing: Standing) -> Refusal | N
             return Refusal.LATE
     if candidate.key is None:
         return Refusal.NO_KEY
+    if standing.status is ProfileStatus.RESTRICTED:
+        return Refusal.RESTRICTED
     if standing.status is not ProfileStatus.ACTIVE:
         return Refusal.ERASED
     if standing.is_unreachable:

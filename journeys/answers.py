@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
+from campaigns.message_context import profile_context
 from core.database import batches
 from core.errors import NotFoundError
 from core.vault import Vault
-from customers.log import LoggedEvent, open_properties
+from customers.log import LoggedEvent, logged_event, open_properties
+from customers.profiles import load_profiles
 from customers.tables import customer_event
 from journeys.catalogue import Catalogue
-from journeys.questions import ArmOf, Event, Happened, Holds, Question
+from journeys.questions import ArmOf, Event, Happened, Holds, ProfileValues, Question
 from journeys.tables import assignment
+from segments.compiler import Reach
 from segments.membership import matching
 
 _BATCH = 500
@@ -39,6 +42,7 @@ def answer(connection: Connection, scene: Scene, asked: Iterable[Asking]) -> dic
     holds: dict[Holds, list[int]] = defaultdict(list)
     happened: dict[tuple[str, ...], list[tuple[int, Happened]]] = defaultdict(list)
     arms: dict[ArmOf, list[int]] = defaultdict(list)
+    opened: list[int] = []
     for profile_id, question in dict.fromkeys(asked):
         match question:
             case Holds():
@@ -47,6 +51,8 @@ def answer(connection: Connection, scene: Scene, asked: Iterable[Asking]) -> dic
                 happened[question.names].append((profile_id, question))
             case ArmOf():
                 arms[question].append(profile_id)
+            case ProfileValues():
+                opened.append(profile_id)
     answers: dict[Asking, Any] = {}
     for wanted, ids in holds.items():
         answers |= _ask_rule(connection, scene, wanted, ids)
@@ -54,6 +60,9 @@ def answer(connection: Connection, scene: Scene, asked: Iterable[Asking]) -> dic
         answers |= _ask_events(connection, scene, names, askings)
     for test, ids in arms.items():
         answers |= _ask_arms(connection, test, ids)
+    if opened:
+        profiles = load_profiles(connection, scene.vault, opened)
+        answers |= {(number, ProfileValues()): profile_context(found) for number, found in profiles.items()}
     return answers
 
 
@@ -75,6 +84,7 @@ def _ask_rule(connection: Connection, scene: Scene, wanted: Holds, ids: Sequence
         workspace=scene.catalogue.world.workspace,
         segments=scene.catalogue.segments,
         vault=scene.vault,
+        reach=Reach.SERVICE,
     )
     return {(profile_id, wanted): profile_id in found for profile_id in ids}
 
@@ -90,7 +100,7 @@ def _ask_events(
             event.profile_id.in_(some), event.name.in_(names), event.occurred_at >= since
         )
         for row in connection.execute(query.order_by(event.occurred_at, event.id)):
-            by_profile[row.profile_id].append(as_event(scene.vault, _logged(row)))
+            by_profile[row.profile_id].append(as_event(scene.vault, logged_event(row)))
     return {
         (profile_id, question): tuple(event for event in by_profile[profile_id] if event.occurred_at >= question.since)
         for profile_id, question in askings
@@ -105,16 +115,3 @@ def _ask_arms(connection: Connection, test: ArmOf, ids: Sequence[int]) -> dict[A
         )
         known.update(connection.execute(query).tuples().all())
     return {(profile_id, test): known.get(profile_id) for profile_id in ids}
-
-
-def _logged(row: Row[Any]) -> LoggedEvent:
-    return LoggedEvent(
-        row.id,
-        row.profile_id,
-        row.name,
-        row.occurred_at,
-        row.received_at,
-        row.properties,
-        row.is_historical,
-        row.sealed_properties,
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from core.errors import Fault
 from core.located import KeyPath, Located
+from customers.tracking_consent import open_rule
 from customers.workspace import Workspace
 from journeys.graph import Ways
 from journeys.model import Journey
@@ -34,8 +35,8 @@ class Known:
 
     @property
     def tracks_opens(self) -> bool:
-        tracking = self.workspace.tracking if self.workspace else {}
-        return bool(tracking.get("opens", "individual") == "individual")
+        """Whether every open is one person's, wherever people live; what each of them says is another matter."""
+        return self.workspace is None or open_rule(self.workspace).is_individual_everywhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,4 +63,4 @@ def untracked_opens(case: Case) -> Iterator[Fault]:
         for leaf in iter_leaves(rule):
             if isinstance(leaf, MessageRule) and leaf.was is Happening.OPENED:
                 hint = "use `clicked`, or set `tracking.opens: individual`"
-                yield case.fault("W205", (*leaf.path, "was"), "opens of single people are not tracked here", hint)
+                yield case.fault("W205", (*leaf.path, "was"), "opens of some or all people are not tracked here", hint)

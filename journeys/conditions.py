@@ -45,6 +45,7 @@ HAPPENINGS: Mapping[Happening, str] = {
     Happening.SKIPPED: "message_skipped",
     Happening.UNKNOWN: "message_unknown",
 }
+ABOUT_TASKS = frozenset({"task_created", "task_closed"})
 BY_PEOPLE = frozenset({Happening.OPENED, Happening.CLICKED})
 
 
@@ -63,6 +64,7 @@ class Ground:
     outcomes: Mapping[str, str] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
     own_steps: Collection[str] = ()
+    tasks: Mapping[str, str] = field(default_factory=dict)  # of each step, the task that it has made last
 
 
 def holds(rule: Rule, ground: Ground) -> bool:
@@ -90,7 +92,16 @@ def is_about_message(event: Event, was: Happening, message_id: str) -> bool:
 
 
 def matches(where: Where, event: Event, ground: Ground) -> bool:
+    if event.name in ABOUT_TASKS and not _is_own_task(where, event, ground):
+        return False
     return match_where(where, event.properties, entry=ground.entry, now=ground.now, zone=ground.zone)
+
+
+def _is_own_task(where: Where, event: Event, ground: Ground) -> bool:
+    """Who asks for the task of a step of this journey means the one of this run, not of an earlier or parallel one."""
+    own = ground.tasks.get(str(event.properties.get("step")))
+    asks = own is not None and any(test.name == "step" for test in where)
+    return not asks or event.properties.get("task_id") == own
 
 
 def compares_with_entry(where: Where) -> bool:

@@ -1,9 +1,14 @@
-"""Timers that have run out, earliest first."""
+"""Timers that have run out, earliest first.
+
+Those of a restricted person stay until the restriction is lifted, those of a merged one until the survivor has taken
+them over.
+"""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select
 
+from customers.tables import ProfileStatus, profile
 from journeys.advancing import Moved, advance_all
 from journeys.answers import Scene
 from journeys.enrolments import load_enrolments
@@ -11,6 +16,7 @@ from journeys.tables import enrolment, timer
 from journeys.transition import Due, TimerKind
 
 BATCH = 500
+_WAITING = (ProfileStatus.RESTRICTED.value, ProfileStatus.MERGED.value)
 
 
 def has_due(connection: Connection, scene: Scene) -> bool:
@@ -42,7 +48,8 @@ def _due(connection: Connection, scene: Scene, limit: int) -> list[Row[tuple[str
     query = (
         select(timer.c.enrolment_id, timer.c.kind)
         .join(enrolment, enrolment.c.id == timer.c.enrolment_id)
-        .where(timer.c.due_at <= scene.now)
+        .join(profile, profile.c.id == enrolment.c.profile_id)
+        .where(timer.c.due_at <= scene.now, profile.c.status.not_in(_WAITING))
         .order_by(timer.c.due_at, timer.c.enrolment_id)
         .limit(limit)
     )

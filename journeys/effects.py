@@ -16,6 +16,8 @@ from core.database import batches, insert_ignore, upsert
 from core.errors import PostilionError
 from customers.log import NewEvent, append_events
 from customers.profiles import set_attributes_of_all
+from customers.task_tables import Priority, TaskKind
+from customers.tasks import NewTask, TaskOrigin, create_tasks
 from delivery.outbox import NewMessage, cancel_messages, enqueue
 from delivery.tables import MessageKind, OriginKind
 from journeys.answers import Scene
@@ -25,6 +27,7 @@ from journeys.transition import (
     Assign,
     CancelMessages,
     ClearTimers,
+    CreateTask,
     DecideOffer,
     EmitEvent,
     EnqueueMessage,
@@ -66,6 +69,9 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
     for owner, effect in _all(transitions, SetAttributes):
         values[owner.profile_id].update(effect.values)
     set_attributes_of_all(connection, vault, workspace, values, now)
+    create_tasks(
+        connection, vault, workspace, [_task(owner, item) for owner, item in _all(transitions, CreateTask)], now
+    )
     events = [_event(owner, effect, now) for owner, effect in _all(transitions, EmitEvent)]
     append_events(connection, vault, workspace, events, now)
     return after
@@ -149,6 +155,21 @@ def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
         for owner, effect in _all(transitions, Assign)
     ]
     insert_ignore(connection, assignment, rows)
+
+
+def _task(owner: Enrolment, effect: CreateTask) -> NewTask:
+    return NewTask(
+        id=effect.id,
+        title=effect.title,
+        kind=TaskKind(effect.kind),
+        profile_id=owner.profile_id,
+        body=effect.body,
+        team=effect.team,
+        assignee=effect.assignee,
+        priority=Priority(effect.priority),
+        due_at=effect.due_at,
+        origin=TaskOrigin(OriginKind.JOURNEY, owner.journey, owner.id, effect.step),
+    )
 
 
 def _event(owner: Enrolment, effect: EmitEvent, now: datetime) -> NewEvent:

@@ -36,6 +36,7 @@ from journeys.transition import (
     Nudged,
     Resumed,
     SetTimer,
+    Succeeded,
     TimerKind,
     Transition,
     WaitFor,
@@ -77,11 +78,12 @@ class _Walk:
     # -- why we are called -------------------------------------------------------------------------------------------
 
     def wake(self, wake: Wake) -> None:
-        is_gone = self.run.person.status is not ProfileStatus.ACTIVE
-        if is_gone and self.status is not EnrolmentStatus.ENDED:
-            erased = self.run.person.status is ProfileStatus.ERASED
-            self._end(EndReason.ERASED if erased else EndReason.MERGED)
+        status = self.run.person.status
+        if status is ProfileStatus.ERASED and self.status is not EnrolmentStatus.ENDED:
+            self._end(EndReason.ERASED)
             return
+        if status in (ProfileStatus.RESTRICTED, ProfileStatus.MERGED) and not isinstance(wake, Ended):
+            return  # it waits as it stands, until the restriction is lifted or the survivor takes it over
         match wake:
             case Entered(trigger=trigger):
                 self._enter(trigger)
@@ -100,6 +102,8 @@ class _Walk:
             case Ended(reason=reason):
                 if self.status is not EnrolmentStatus.ENDED:
                     self._end(reason)
+            case Succeeded(is_paused=is_paused):
+                self._come_over(is_paused=is_paused)
 
     def _enter(self, trigger: str) -> None:
         run = self.run
@@ -128,6 +132,12 @@ class _Walk:
             return
         self._note_late(news)
         if not is_paused:
+            self._walk()
+
+    def _come_over(self, *, is_paused: bool) -> None:
+        if self.journey.goal is not None:
+            self._count_goal(self.run.ask(Happened(self.journey.goal.names, self.enrolment.entered_at)))
+        if self.status is EnrolmentStatus.ACTIVE and not self._leaves() and not is_paused:
             self._walk()
 
     def _come_due(self, timer: TimerKind) -> None:
@@ -340,5 +350,6 @@ class _Walk:
             end_reason=self.end_reason,
             goal_at=self.goal_at,
             journal_seq=before.journal_seq + len(run.journal),
+            origin_profile_id=before.origin_profile_id,
         )
         return Transition(after, tuple(run.journal), tuple(run.effects), self.steps_done, self.is_unfinished)

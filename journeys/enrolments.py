@@ -55,7 +55,8 @@ def load_enrolments(
         query = select(enrolment).where(enrolment.c.id.in_(some)).order_by(enrolment.c.id)
         rows += connection.execute(query.with_for_update(skip_locked=not wait))
     people = load_people(connection, {row.profile_id for row in rows if row.sealed_state is not None})
-    vault.prepare(person.id for person in people.values() if person.status is not ProfileStatus.ERASED)
+    living = {person.id for person in people.values() if person.status is not ProfileStatus.ERASED}
+    vault.prepare(row.origin_profile_id or row.profile_id for row in rows if row.profile_id in living)
     return {row.id: _enrolment(vault, row, people) for row in rows}
 
 
@@ -115,7 +116,8 @@ def append_journal(
 def _seal(vault: Vault, item: Enrolment) -> bytes | None:
     if item.end_reason == "erased" or not (item.entry or item.results):
         return None
-    return vault.seal_document(item.profile_id, _SEALED, {"entry": item.entry, "steps": item.results})
+    owner = item.origin_profile_id or item.profile_id
+    return vault.seal_document(owner, _SEALED, {"entry": item.entry, "steps": item.results})
 
 
 def _enrolment(vault: Vault, row: Row[Any], people: Mapping[int, Person]) -> Enrolment:
@@ -123,7 +125,7 @@ def _enrolment(vault: Vault, row: Row[Any], people: Mapping[int, Person]) -> Enr
     person = people.get(row.profile_id)
     if row.sealed_state is not None and person is not None and person.status is not ProfileStatus.ERASED:
         try:
-            opened = vault.open_document(row.profile_id, _SEALED, row.sealed_state)
+            opened = vault.open_document(row.origin_profile_id or row.profile_id, _SEALED, row.sealed_state)
         except NotFoundError:  # erased a moment ago
             opened = {}
     return Enrolment(
@@ -143,4 +145,5 @@ def _enrolment(vault: Vault, row: Row[Any], people: Mapping[int, Person]) -> Enr
         end_reason=row.end_reason,
         goal_at=row.goal_at,
         journal_seq=row.journal_seq,
+        origin_profile_id=row.origin_profile_id,
     )

@@ -17,6 +17,7 @@ _REFUSALS: Mapping[str, str] = {
     Refusal.LATE: "the event arrived too late",
     Refusal.NO_KEY: "the event lacks the property that gives the run its key",
     Refusal.ERASED: "the profile is not there any more",
+    Refusal.RESTRICTED: "the profile's data may be used for nothing",
     Refusal.SUPPRESSED: "all addresses are suppressed",
     Refusal.CONDITION: "the condition of the trigger did not hold",
     Refusal.ACTIVE: "a run was active already",

@@ -27,7 +27,9 @@ from delivery.housekeeping import has_due, settle_broken_off
 from delivery.providers.registry import create_transports
 from delivery.providers.transport import Transport, TransportError
 from delivery.worker import DeliveryWorker
+from journeys.succession import follow_merges
 from journeys.tick import tick
+from segments.case_refresh import refresh_after_cases
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
 
@@ -148,10 +150,12 @@ class Heart:
         self._rates_at: datetime | None = None
         self._workspace: tuple[Workspace, datetime] | None = None
         self._parts = (
+            _Part("merged people", self._follow),  # before whatever asks whose something is
             _Part("journeys", self._advance),
             _Part("messages", self._deliver),
             _Part("opens and clicks", self._settle),
             _Part("orders", self._credit, _MINUTE),
+            _Part("segments that ask for cases", self._refresh, _MINUTE),
             _Part("launches", self._finish, _MINUTE),
             _Part("broken-off messages", self._settle_broken_off, _MINUTE),
         )
@@ -177,6 +181,10 @@ class Heart:
             return False
         part.next_at = None if has_more or part.period <= _SECOND else now + part.period
         return has_more
+
+    def _follow(self, now: datetime) -> bool:
+        self.tally.counts["merges and splits followed"] += follow_merges(self._runtime, now)
+        return False
 
     def _advance(self, now: datetime) -> bool:
         done = tick(self._runtime, now)
@@ -223,6 +231,11 @@ class Heart:
     def _credit(self, now: datetime) -> bool:
         with self._runtime.database.transaction() as connection:
             self.tally.counts["orders credited to a message"] += credit_orders(connection, now)
+        return False
+
+    def _refresh(self, now: datetime) -> bool:
+        refreshed = refresh_after_cases(self._runtime, now)
+        self.tally.counts["segments refreshed because a case moved"] += len(refreshed)
         return False
 
     def _settle_broken_off(self, now: datetime) -> bool:

@@ -38,7 +38,12 @@ class ArmOf:
     test: str
 
 
-Question = Holds | Happened | ArmOf
+@dataclass(frozen=True, slots=True)
+class ProfileValues:
+    """What do texts about this person read as `profile.*`? Answer: Mapping[str, Any], opened; kept for one tick."""
+
+
+Question = Holds | Happened | ArmOf | ProfileValues
 
 
 @dataclass(frozen=True, slots=True)

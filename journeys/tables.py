@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, text
 
 from core.columns import Document, Id, Instant
 from core.database import metadata
@@ -43,6 +43,12 @@ enrolment = Table(
     Column("origin_profile_id", Id),  # whose it was before a merge
     Index("ix_enrolment_profile_id_journey_key", "profile_id", "journey", "key"),
     Index("ix_enrolment_journey_status_step", "journey", "status", "step"),
+    Index(
+        "ix_enrolment_kept",  # what retention has not emptied yet
+        "ended_at",
+        sqlite_where=text("sealed_state IS NOT NULL"),
+        postgresql_where=text("sealed_state IS NOT NULL"),
+    ),
     info=personal(
         "journeys you went through",
         OnErasure.CLEAR,

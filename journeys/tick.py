@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from core.errors import NotFoundError
 from core.runtime import Runtime
+from delivery.pauses import EVERYTHING, find_pauses
 from journeys.advancing import Moved
 from journeys.answers import Scene
 from journeys.backfill import backfill, find_backfills
@@ -25,7 +26,7 @@ from journeys.holds import ask_again, has_ended_holds
 from journeys.ingest import BATCH, has_news, ingest
 from journeys.lifecycle import has_to_sync, sync_pauses
 
-_LOCK = 7_204_412  # any number, so long as every process uses the same and nothing else does
+LOCK = 7_204_412  # any number, so long as every process uses the same and nothing else does
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def tick(runtime: Runtime, now: datetime, *, batch: int = BATCH) -> TickResult:
 
 
 def _look(connection: Connection, runtime: Runtime, now: datetime) -> _Work:
+    if EVERYTHING in find_pauses(connection, now):
+        return _Work()
     try:
         scene = Scene(runtime.vault, get_catalogue(connection), now)
     except NotFoundError:  # nothing was applied yet
@@ -105,7 +108,7 @@ def _one(runtime: Runtime, now: datetime, work: Callable[[Connection, Scene], Ti
     """`work` in a transaction of its own; on PostgreSQL a second process waits, on SQLite writers queue anyway."""
     with runtime.database.transaction() as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
         return work(connection, Scene(runtime.vault, get_catalogue(connection), now))
 
 

@@ -77,6 +77,7 @@ class Enrolment:
     end_reason: str | None = None
     goal_at: datetime | None = None
     journal_seq: int = 0
+    origin_profile_id: int | None = None  # whose it was before a merge, and whose key seals it
 
 
 # -- why the engine is called ------------------------------------------------------------------------------------------
@@ -133,7 +134,17 @@ class Ended:
     reason: str
 
 
-Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The run has come over to another profile that is the same person: what that one did counts from now on.
+
+    While the journey is paused only goals and exits are looked at.
+    """
+
+    is_paused: bool = False
+
+
+Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended | Succeeded
 
 
 # -- what comes out ----------------------------------------------------------------------------------------------------
@@ -192,6 +203,21 @@ class DecideOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateTask:
+    """Ask a person to do something; the fields are those of `customers.tasks.NewTask`."""
+
+    id: str
+    kind: str
+    title: str = field(repr=False)
+    body: str = field(repr=False)
+    team: str | None
+    assignee: str | None
+    priority: str
+    due_at: datetime | None
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assign:
     """Store the arm that was drawn."""
 
@@ -224,6 +250,7 @@ Effect = (
     | SetAttributes
     | EmitEvent
     | DecideOffer
+    | CreateTask
     | Assign
     | SetTimer
     | ClearTimers
@@ -231,7 +258,7 @@ Effect = (
 )
 
 # After these the world is another: whatever is asked next must be asked anew.
-CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer)
+CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer, CreateTask)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Withheld(StrEnum):
     NOT_LIVE = "not_live"
     NOT_NOW = "not_now"
     NO_PROFILE = "no_profile"
+    OBJECTED = "objected"
     NOT_ELIGIBLE = "not_eligible"
     SHOWN_ENOUGH = "shown_enough"
 
@@ -41,13 +42,8 @@ def find_withheld(
     outside = is_outside(offer, now)
     if outside is not None:
         return dict.fromkeys(profile_ids, outside)
-    active = set(
-        connection.execute(
-            select(profile.c.id).where(profile.c.id.in_(profile_ids), profile.c.status == ProfileStatus.ACTIVE)
-        ).scalars()
-    )
-    withheld = {number: Withheld.NO_PROFILE for number in profile_ids if number not in active}
-    left = [number for number in profile_ids if number in active]
+    withheld = find_barred(connection, profile_ids)
+    left = [number for number in profile_ids if number not in withheld]
     if offer.eligible is not None and left:
         fits = _fitting(connection, offer.eligible, left, now, vault)
         withheld |= {number: Withheld.NOT_ELIGIBLE for number in left if number not in fits}
@@ -56,6 +52,18 @@ def find_withheld(
             often = _shown_often(connection, offer.slug, limit, left, now)
             withheld |= {number: Withheld.SHOWN_ENOUGH for number in left if number in often}
     return withheld
+
+
+def find_barred(connection: Connection, profile_ids: Sequence[int]) -> dict[int, Withheld]:
+    """Those who are not there (any more), whose data may not be used, or who objected: nothing is recommended to them,
+    neither anew nor what was chosen before.
+    """
+    query = select(profile.c.id, profile.c.objected_at).where(
+        profile.c.id.in_(profile_ids), profile.c.status == ProfileStatus.ACTIVE
+    )
+    active = dict(connection.execute(query).tuples().all())
+    barred = {number: Withheld.NO_PROFILE for number in profile_ids if number not in active}
+    return barred | {number: Withheld.OBJECTED for number, objected_at in active.items() if objected_at is not None}
 
 
 def is_outside(offer: Offer, now: datetime) -> Withheld | None:

@@ -26,7 +26,7 @@ from recommender.decisions import (
     find_decisions,
     record_decisions,
 )
-from recommender.eligibility import Withheld, find_withheld, is_outside
+from recommender.eligibility import Withheld, find_barred, find_withheld, is_outside
 from recommender.history import BOUGHT_LATELY, History, load_histories
 from recommender.offer_definition import Basis, Fallback, Model, Offer
 from recommender.published import Index, get_index
@@ -88,6 +88,8 @@ def decide_offers(
         standing = find_decisions(connection, list(ids.values()))
         new = [number for number in some if ids[number] not in standing]
         withheld = find_withheld(connection, offer, new, surface=surface, now=now, vault=vault) if new else {}
+        if standing:
+            withheld |= find_barred(connection, [number for number in some if ids[number] in standing])
         chosen = [number for number in new if number not in withheld]
         if chosen:
             histories = load_histories(connection, chosen, now)
@@ -95,7 +97,7 @@ def decide_offers(
             standing |= record_decisions(connection, fresh)
         catalogue.load(item.sku for decision in standing.values() for item in decision.items)
         for number in some:
-            stored = standing.get(ids[number])
+            stored = standing.get(ids[number]) if number not in withheld else None
             decided[number] = (
                 _shown(stored, catalogue)
                 if stored is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, text
 
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
@@ -64,6 +64,12 @@ offer_decision = Table(
     Column("decided_at", Instant, nullable=False),
     Column("origin_profile_id", Id),  # whose it was before a merge
     Index("ix_offer_decision_profile_id", "profile_id", "decided_at"),
+    Index(
+        "ix_offer_decision_kept",  # whose person retention has not taken away yet
+        "decided_at",
+        sqlite_where=text("profile_id IS NOT NULL"),
+        postgresql_where=text("profile_id IS NOT NULL"),
+    ),
     info=personal("offers chosen for you", OnErasure.KEEP, moves=True),
 )
 

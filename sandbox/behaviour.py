@@ -19,7 +19,7 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The misbehaviour in force; applies to the calls that send something."""
+    """The misbehaviour in force; applies to the calls that send something, and to what the account says of itself."""
 
     latency_ms: Annotated[int, Meta(ge=0, le=600_000)] = 0
     throttle: Probability = 0.0
@@ -32,6 +32,8 @@ class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Refuse with MessageRejected."""
     unverified: tuple[str, ...] = ()
     """Domains of senders that are refused with MailFromDomainNotVerifiedException."""
+    trial: bool = False
+    """GetAccount says that the account is new and reaches verified addresses only."""
     drop_reply: Probability = 0.0
     """Accept and store, then close the connection without a reply."""
     error_before: Probability = 0.0

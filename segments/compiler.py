@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from core.vault import Vault
 from customers.tables import ProfileStatus, profile, static_list_member
 from customers.workspace import Workspace
 from segments.attributes import attribute_predicate
+from segments.cases import case_predicate
 from segments.consents import Consents
 from segments.features import Features
 from segments.messages import message_predicate
@@ -27,6 +29,7 @@ from segments.predicates import Moment, conjunction, matches
 from segments.rules import (
     AllOf,
     AttributeRule,
+    CaseRule,
     ConsentRule,
     Constant,
     EventRule,
@@ -39,6 +42,18 @@ from segments.rules import (
     iter_leaves,
 )
 from segments.values import Predicate
+
+
+class Reach(StrEnum):
+    """Whom a rule may find at all. Nobody finds the restricted, the merged and the erased."""
+
+    MARKETING = "marketing"  # not those who objected: segments, campaigns, offers
+    SERVICE = "service"  # they too: a journey goes on confirming their orders, but they are in no segment
+
+
+@dataclass(frozen=True, slots=True)
+class _DidNotObject(Leaf):
+    """Stands before each segment where the reach is wider than the segment's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +75,17 @@ def compile_rule(
     segments: Mapping[str, Rule],
     batch: Sequence[int] | None = None,
     vault: Vault | None = None,
+    reach: Reach = Reach.MARKETING,
 ) -> Select[tuple[int]]:
-    """The ids, in order, of the active profiles (of those in `batch`, where given) for whom `rule` holds at `now`.
+    """The ids, in order, of the profiles within `reach` (of those in `batch`, where given) for whom `rule` holds at
+    `now`.
 
     `segments` are the rules that may be nested; `vault` is needed for conditions on sealed attributes. Windows are
     half-open [now - within, now); days of dates begin at midnight in the workspace's zone. Raises NotFoundError for an
     unknown segment, ConflictError for a circle, InputError for a condition that only a journey can answer.
     """
+    if reach is Reach.SERVICE:
+        segments = {slug: AllOf((_DidNotObject(), inner)) for slug, inner in segments.items()}
     tree = inline(rule, segments)
     moment = Moment(now, ZoneInfo(workspace.timezone))
     leaves = list(iter_leaves(tree))
@@ -77,6 +96,8 @@ def compile_rule(
     for table in (*features.tables, *consents.tables):
         source = source.outerjoin(table, table.c.profile_id == profile.c.id)
     query = select(profile.c.id).select_from(source).where(profile.c.status == ProfileStatus.ACTIVE.value, holds)
+    if reach is Reach.MARKETING:
+        query = query.where(profile.c.objected_at.is_(None))
     if batch is not None:
         query = query.where(profile.c.id.in_(batch))
     return query.order_by(profile.c.id)
@@ -96,6 +117,10 @@ def _predicate(rule: Rule, scope: Scope) -> Predicate:
 
 def _constant(leaf: Constant, _scope: Scope) -> Predicate:
     return true() if leaf.holds else false()
+
+
+def _did_not_object(_leaf: _DidNotObject, _scope: Scope) -> Predicate:
+    return profile.c.objected_at.is_(None)
 
 
 def _attribute(leaf: AttributeRule, scope: Scope) -> Predicate:
@@ -125,13 +150,19 @@ def _message(leaf: MessageRule, scope: Scope) -> Predicate:
     return message_predicate(leaf, scope.moment)
 
 
+def _case(leaf: CaseRule, scope: Scope) -> Predicate:
+    return case_predicate(leaf, scope.moment)
+
+
 _LEAVES: Mapping[type[Leaf], Callable[[Any, Scope], Predicate]] = {
     Constant: _constant,
+    _DidNotObject: _did_not_object,
     AttributeRule: _attribute,
     EventRule: _event,
     ConsentRule: _consent,
     ListRule: _list,
     MessageRule: _message,
+    CaseRule: _case,
 }
 
 

@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from core.vault import Vault
-from customers.tables import profile
+from customers.tables import ProfileStatus, profile
 from customers.workspace import Workspace
 from segments.attributes import COLUMNS, is_sealed
+from segments.cases import name_cases
 from segments.definition import load_segments, rules_of
 from segments.features import Features
 from segments.membership import matching
 from segments.predicates import Moment
-from segments.rules import AllOf, AnyOf, AttributeRule, EventRule, Leaf, Not, Rule, SegmentRule
+from segments.rules import AllOf, AnyOf, AttributeRule, CaseRule, EventRule, Leaf, Not, Rule, SegmentRule
 from segments.values import Plain
 from segments.wording import describe
 
@@ -74,7 +75,19 @@ def explain(
     The arguments are those of `membership.matching`, for one profile.
     """
     nested = rules_of(load_segments(connection)) if segments is None else segments
-    return list(_explain(rule, _Question(connection, profile_id, now, workspace, nested, vault), 0))
+    barred = _barred(connection, profile_id)
+    return barred + list(_explain(rule, _Question(connection, profile_id, now, workspace, nested, vault), 0))
+
+
+def _barred(connection: Connection, profile_id: int) -> list[Finding]:
+    """Why no rule at all finds somebody; then everything below fails as well."""
+    row = connection.execute(
+        select(profile.c.status, profile.c.objected_at).where(profile.c.id == profile_id)
+    ).one_or_none()
+    if row is None or (row.status == ProfileStatus.ACTIVE and row.objected_at is None):
+        return []
+    found = row.status if row.status != ProfileStatus.ACTIVE else "objected"
+    return [Finding(0, "may be in segments", holds=False, found=found)]
 
 
 def _explain(rule: Rule, question: _Question, depth: int) -> Iterator[Finding]:
@@ -96,6 +109,8 @@ def _found(leaf: Leaf, question: _Question) -> Any:
         return _attribute(leaf.name, question)
     if isinstance(leaf, EventRule) and len(leaf.aggregates) == 1:
         return _reckoned(leaf, question)
+    if isinstance(leaf, CaseRule):
+        return name_cases(question.connection, question.profile_id)
     return None
 
 

@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, delete, func, select
 
+from core.clock import to_micros
 from core.database import batches
 from core.vault import Vault
+from customers.log import NewEvent, append_own_events
 from customers.workspace import Workspace
-from segments.compiler import compile_rule
+from segments.compiler import Reach, compile_rule
 from segments.definition import load_segments, rules_of
 from segments.rules import Rule, SegmentRule, iter_leaves
 from segments.tables import membership, segment_refresh
+
+LEFT = "segment_left"
+SOURCE = "segments"
 
 _BATCH = 5_000
 
@@ -51,20 +56,37 @@ def matching(
     *,
     segments: Mapping[str, Rule] | None = None,
     vault: Vault | None = None,
+    reach: Reach = Reach.MARKETING,
 ) -> set[int]:
     """Those of `profile_ids` for whom `rule` holds at `now`, asked of the data and not of the last refresh.
 
     `segments` are the rules that it may nest, the published ones where left out; `vault` is needed for conditions on
-    sealed attributes. Raises what `compile_rule` raises.
+    sealed attributes; `reach` says whom it may find at all. Raises what `compile_rule` raises.
     """
     if segments is None:
         nests = any(isinstance(leaf, SegmentRule) for leaf in iter_leaves(rule))
         segments = rules_of(load_segments(connection)) if nests else {}
     found: set[int] = set()
     for batch in batches(list(dict.fromkeys(profile_ids)), _BATCH):
-        query = compile_rule(rule, now=now, workspace=workspace, segments=segments, batch=batch, vault=vault)
+        query = compile_rule(
+            rule, now=now, workspace=workspace, segments=segments, batch=batch, vault=vault, reach=reach
+        )
         found.update(connection.scalars(query))
     return found
+
+
+def leave_all(connection: Connection, profile_ids: Sequence[int], now: datetime) -> int:
+    """Take these profiles out of every segment now, without waiting for a refresh; answers how many memberships went.
+
+    The log learns of it as of any other leaving. What keeps them out afterwards is the compiler.
+    """
+    mine = membership.c.profile_id.in_(profile_ids)
+    left = connection.execute(delete(membership).where(mine).returning(membership.c.segment, membership.c.profile_id))
+    events = [
+        NewEvent(LEFT, now, SOURCE, f"{LEFT}:{slug}:{number}:{to_micros(now)}", number, {"segment": slug})
+        for slug, number in sorted(left.tuples())
+    ]
+    return append_own_events(connection, events, now)
 
 
 @dataclass(frozen=True, slots=True)

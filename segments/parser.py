@@ -14,6 +14,7 @@ from typing import Any
 from core.durations import parse_duration
 from core.located import KeyPath
 from core.suggest import did_you_mean
+from segments.case_words import parse_case_word
 from segments.matcher_parser import Report, is_askable, parse_matcher, parse_where
 from segments.rules import (
     AT_LEAST_ONCE,
@@ -23,6 +24,7 @@ from segments.rules import (
     AnyOf,
     AttributeRule,
     BranchRule,
+    CaseRule,
     ConsentAnswer,
     ConsentRule,
     Constant,
@@ -41,7 +43,7 @@ from segments.rules import (
 
 Data = Mapping[str, Any]
 
-NOT_YET = frozenset({"score", "rank", "sequence", "near", "owns", "anniversary", "local_time", "device", "case"})
+NOT_YET = frozenset({"score", "rank", "sequence", "near", "owns", "anniversary", "local_time", "device"})
 COMBINATORS = frozenset({"all", "any", "not"})
 
 
@@ -129,6 +131,11 @@ def _message(data: Data, report: Report, path: KeyPath) -> Leaf:
     return MessageRule(data["message"], Happening(data["was"]), where, path=path)
 
 
+def _case(data: Data, report: Report, path: KeyPath) -> Leaf:
+    asked = {word: parse_case_word(word, value, report, (*path, "case", word)) for word, value in data["case"].items()}
+    return CaseRule(**asked, path=path)
+
+
 def _branch(data: Data, _report: Report, path: KeyPath) -> Leaf:
     return BranchRule(data["branch"], data["is"], path=path)
 
@@ -148,6 +155,7 @@ LEAVES: Mapping[str, Callable[[Data, Report, KeyPath], Leaf]] = {
     "event": _event,
     "message": _message,
     "consent": _consent,
+    "case": _case,
     "branch": _branch,
     "step": _step,
     "entry": _entry,

@@ -44,10 +44,11 @@ from customers.tables import customer_event, event_key
 from customers.workspace import Workspace, get_workspace
 from segments.compiler import compile_rule
 from segments.definition import KIND, Segment, load_segments, rules_of
+from segments.membership import LEFT, SOURCE
 from segments.nesting import in_order
 from segments.tables import membership, segment_refresh
 
-ENTERED, LEFT = "segment_entered", "segment_left"
+ENTERED = "segment_entered"
 _NEVER = 0  # the version that stands in the row before the first refresh
 
 # Lives as long as one refresh: the query is asked once, and then compared with what was known.
@@ -189,7 +190,7 @@ def _log(
         "name": literal(name),
         "occurred_at": literal(now, Instant()),
         "received_at": literal(now, Instant()),
-        "source": literal("segments"),
+        "source": literal(SOURCE),
         "is_historical": literal(False),
         "properties": literal(properties, Document()),
     }

@@ -187,6 +187,14 @@ class MessageRule(Leaf):
 
 
 @dataclass(frozen=True, slots=True)
+class CaseRule(Leaf):
+    """One complaint or service request whose status and kind both match; None matches any."""
+
+    status: Matcher | None = None
+    kind: Matcher | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BranchRule(Leaf):
     step: str
     answer: str | int

@@ -9,6 +9,7 @@ from segments.rules import (
     Aggregate,
     AttributeRule,
     BranchRule,
+    CaseRule,
     ConsentRule,
     Constant,
     EntryRule,
@@ -41,6 +42,8 @@ def describe(leaf: Leaf) -> str:
             return f"list {leaf.slug}"
         case MessageRule():
             return f"message {leaf.name} was {leaf.was}{_where(leaf.where)}"
+        case CaseRule():
+            return _case(leaf)
         case BranchRule():
             return f"branch {leaf.step} is {leaf.answer}"
         case StepRule():
@@ -63,6 +66,11 @@ def _event(leaf: EventRule) -> str:
     if leaf.since is not Since.EVER:
         text += f" since {leaf.since}"
     return ", ".join([text, *(_aggregate(one) for one in leaf.aggregates if one != AT_LEAST_ONCE)])
+
+
+def _case(leaf: CaseRule) -> str:
+    asked = (("status", leaf.status), ("kind", leaf.kind))
+    return "case " + ", ".join(f"{word} {describe_matcher(matcher)}" for word, matcher in asked if matcher is not None)
 
 
 def _aggregate(aggregate: Aggregate) -> str:

@@ -44,6 +44,7 @@ class Copies:
         with psycopg.connect(template, autocommit=True) as connection:
             self._objects = connection.execute(_OBJECTS).fetchall()
             self._empty = _statement_that_empties(connection)
+            [(self._revision,)] = connection.execute("SELECT version_num FROM alembic_version")
 
     def close(self) -> None:
         self._maintenance.close()
@@ -66,6 +67,7 @@ class Copies:
             if connection.execute(_OBJECTS).fetchall() == self._objects:
                 connection.execute(self._empty)
                 connection.execute(_RESTART_COUNTING)
+                connection.execute("UPDATE alembic_version SET version_num = %s", [self._revision])
                 self._free.append(url)
 
 

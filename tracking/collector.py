@@ -52,7 +52,7 @@ class Collector:
             written_by = await self._authenticate(headers, posted)
             if written_by is None:
                 return Answer(401, {"error": "the write key is missing or unknown."})
-            taken = await self._ingestion.submit(CallBatch(posted.calls, written_by, received_at))
+            taken = await self._ingestion.submit(CallBatch(posted.calls, written_by, received_at, posted.left))
         except TooBigError as error:
             return Answer(413, {"error": str(error)})
         except InputError as error:

@@ -64,9 +64,13 @@ class Destinations:
 
     def _read(self, connection: Connection, token_id: int, link_no: int) -> Destination | None:
         row = connection.execute(
-            select(message.c.profile_id, message.c.template, message.c.template_hash, message.c.links).where(
-                message.c.token_id == token_id
-            )
+            select(
+                message.c.profile_id,
+                message.c.origin_profile_id,
+                message.c.template,
+                message.c.template_hash,
+                message.c.links,
+            ).where(message.c.token_id == token_id)
         ).one_or_none()
         if row is None or row.template_hash is None:
             return None
@@ -74,7 +78,7 @@ class Destinations:
         if link is None:
             return None
         try:
-            url = link.url or self._own_links(row.profile_id, row.links).get(str(link_no))
+            url = link.url or self._own_links(row.origin_profile_id or row.profile_id, row.links).get(str(link_no))
             return Destination(check_url(url), link.tag)
         except InvalidUrlError:
             return None

@@ -19,7 +19,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from core.cursors import get_position, read_after, save_position
 from core.vault import Vault
+from customers.consent import ConsentStatus, consent_of
 from customers.log import NewEvent, append_events
+from customers.tracking_consent import CHANNEL as TRACKING
+from customers.tracking_consent import TOPIC as TRACKED_TOPIC
 from customers.workspace import Workspace
 from delivery.message_log import message_event
 from delivery.tables import message
@@ -50,6 +53,7 @@ _MESSAGE = (
     message.c.variant,
     message.c.sent_at,
     message.c.delivered_at,
+    message.c.lookup,
 )
 
 
@@ -67,13 +71,31 @@ def record_engagement(connection: Connection, engagements: Sequence[Engagement])
     token_ids = sorted({item.token_id for item in engagements})
     query = select(*_MESSAGE).where(message.c.token_id.in_(token_ids))
     messages = {row.token_id: row for row in connection.execute(query)}
-    known = [item for item in engagements if item.token_id in messages]
+    left = _left_opens(connection, engagements, messages)
+    known = [
+        item
+        for item in engagements
+        if item.token_id in messages and not (item.act.kind is ActKind.OPENED and item.token_id in left)
+    ]
     if known:
         connection.execute(insert(engagement_event), [_row(item, messages[item.token_id]) for item in known])
         # An open says nothing about what was done before it, so that the pixel costs no reading.
         telling = {item.token_id for item in known if item.act.kind is not ActKind.OPENED}
         rejudge(connection, {messages[token_id].id: messages[token_id] for token_id in telling})
     return len(known)
+
+
+def _left_opens(
+    connection: Connection, engagements: Sequence[Engagement], messages: Mapping[int, Row[Any]]
+) -> frozenset[int]:
+    """Opened mails whose reader has said since they were sent that opens shall not be measured."""
+    opened = {item.token_id for item in engagements if item.act.kind is ActKind.OPENED}
+    lookups = {number: messages[number].lookup for number in opened if number in messages and messages[number].lookup}
+    if not lookups:
+        return frozenset()
+    now = max(item.act.occurred_at for item in engagements)
+    said = consent_of(connection, TRACKING, TRACKED_TOPIC, sorted(set(lookups.values())), now)
+    return frozenset(number for number, lookup in lookups.items() if said[lookup] is ConsentStatus.WITHDRAWN)
 
 
 def rejudge(connection: Connection, messages: Mapping[str, Row[Any]]) -> dict[int, Verdict]:
@@ -170,5 +192,6 @@ def _row(item: Engagement, of: Row[Any]) -> dict[str, Any]:
         "occurred_at": item.act.occurred_at,
         "human_probability": verdict.human_probability,
         "reasons": list(verdict.reasons),
-        "agent": item.act.agent[:_MAX_AGENT] or None,
+        # Whose message no longer says where it went was erased since, or has grown old.
+        "agent": (item.act.agent[:_MAX_AGENT] or None) if of.lookup else None,
     }

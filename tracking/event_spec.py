@@ -60,10 +60,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A call that was left out: its place in the batch, from 0, and why."""
+    """A call that was left out: its place in the batch, from 0, why, and what was sent."""
 
     index: int
     reason: str
+    document: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,9 @@ def _posted(raws: list[bytes], kind: CallKind | None, wire: _WireBatch, received
         try:
             calls.append((index, _call(raw, kind, wire, received_at)))
         except InputError as error:
-            left.append(Left(index, str(error)))
+            left.append(Left(index, str(error), raw.decode("utf-8", "replace")))
         except _FAULTS as error:
-            left.append(Left(index, f"it cannot be read: {error}"))
+            left.append(Left(index, f"it cannot be read: {error}", raw.decode("utf-8", "replace")))
     return Posted(tuple(calls), tuple(left), wire.write_key)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from core.database import batches, upsert
 from core.ids import random_token_id
+from customers.ownership import survivor_of
 from tracking.tables import consent_handle
 
 _LOOKUP_BATCH = 5_000
@@ -33,7 +34,7 @@ class HandleFor:
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """What a handle stands for."""
+    """What a handle stands for; `profile_id` is who stands for the person now, after merges."""
 
     handle: int
     lookup: str
@@ -70,4 +71,5 @@ def find_handle(connection: Connection, handle: int) -> Handle | None:
     row: Any = connection.execute(select(consent_handle).where(consent_handle.c.handle == handle)).one_or_none()
     if row is None:
         return None
-    return Handle(row.handle, row.lookup, row.channel, row.topic, row.profile_id, row.message_id)
+    profile_id = survivor_of(connection, row.profile_id) if row.profile_id is not None else None
+    return Handle(row.handle, row.lookup, row.channel, row.topic, profile_id, row.message_id)

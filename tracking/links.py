@@ -7,6 +7,7 @@ this message alone where its row says. Following a link is the business of `dest
 from __future__ import annotations
 
 from core.errors import InputError
+from customers.tracking_consent import OpenTracking
 from tracking.tokens import KeyRing, TokenKind, write
 
 # A link inside a loop has one number and many addresses: the number takes ten bits, the address's turn the other six.
@@ -18,11 +19,12 @@ class MessageLinks:
     """The links of one message.
 
     `token_id` is that of its row, `consent_handle` its handle (`handles.ensure_handles`), without which it has no way
-    out. `opens` is `tracking.opens` of the workspace: only "individual" puts a pixel into the message. After rendering,
+    out. `opens` is what holds for its reader (`customers/tracking_consent.py`): an individual pixel names the message,
+    an aggregate one its origin (`open_counts.OpenOrigin.id`, as `origin_id`), and "off" is none. After rendering,
     `destinations` holds where the links lead that were made for this message alone: it belongs on the envelope.
     """
 
-    __slots__ = ("_consent_handle", "_key_ring", "_opens", "_token_id", "_turns", "_url", "destinations")
+    __slots__ = ("_consent_handle", "_key_ring", "_opens", "_origin_id", "_token_id", "_turns", "_url", "destinations")
 
     def __init__(
         self,
@@ -31,13 +33,15 @@ class MessageLinks:
         token_id: int,
         consent_handle: int | None = None,
         *,
-        opens: str = "individual",
+        opens: OpenTracking = OpenTracking.INDIVIDUAL,
+        origin_id: int | None = None,
     ) -> None:
         self._url = public_url.rstrip("/")
         self._key_ring = key_ring
         self._token_id = token_id
         self._consent_handle = consent_handle
         self._opens = opens
+        self._origin_id = origin_id
         self._turns: dict[int, dict[str, str]] = {}
         self.destinations: dict[str, str] = {}
 
@@ -63,8 +67,8 @@ class MessageLinks:
     def urls(self) -> dict[str, str]:
         """What templates read as `links.…`: view_in_browser, and where they exist pixel, unsubscribe, preferences."""
         urls = {"view_in_browser": f"{self._url}/v/{self._message_token(TokenKind.VIEW)}"}
-        if self._opens == "individual":
-            urls["pixel"] = f"{self._url}/o/{self._message_token(TokenKind.OPEN)}.gif"
+        if (pixel := self._pixel()) is not None:
+            urls["pixel"] = f"{self._url}/o/{pixel}.gif"
         if self._consent_handle is not None:
             urls["unsubscribe"] = self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)
             urls["preferences"] = self._way_out("p", TokenKind.PREFERENCES, self._consent_handle)
@@ -76,6 +80,13 @@ class MessageLinks:
             return {}
         way_out = self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)
         return {"List-Unsubscribe": f"<{way_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+    def _pixel(self) -> str | None:
+        if self._opens is OpenTracking.INDIVIDUAL:
+            return self._message_token(TokenKind.OPEN)
+        if self._opens is OpenTracking.AGGREGATE and self._origin_id is not None:
+            return write(self._key_ring, TokenKind.COUNT, self._origin_id)
+        return None
 
     def _click(self, link_no: int) -> str:
         return f"{self._url}/c/{write(self._key_ring, TokenKind.CLICK, self._token_id, link_no)}"

@@ -21,6 +21,7 @@ from tracking.classify import Act, ActKind
 from tracking.destinations import Destination, Destinations
 from tracking.engagement import Engagement
 from tracking.ingestion import Ingestion
+from tracking.open_counts import CountedOpen
 from tracking.tokens import KeyRing, TokenKind, verify
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ _MAX_AGENT: Final = 300
 
 
 class Pixel:
-    """`GET /o/<token>.gif`: always the picture; an open is recorded where the token is ours."""
+    """`GET /o/<token>.gif`: always the picture; an open is recorded, or only counted, where the token is ours."""
 
     def __init__(self, ingestion: Ingestion[Any], key_ring: KeyRing, clock: Clock) -> None:
         self._ingestion = ingestion
@@ -57,11 +58,18 @@ class Pixel:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             return await _answer(send, 405, ((b"allow", b"GET, HEAD"), *_PRIVATE))
-        token = verify(self._key_ring, TokenKind.OPEN, scope["path_params"]["token"].removesuffix(".gif"))
-        if token is not None and scope["method"] == "GET":
-            act = Act(ActKind.OPENED, self._clock.now(), agent_of(scope))
-            await self._ingestion.submit_or_spool(Engagement(token.token_id, act))
+        record = self._record(scope) if scope["method"] == "GET" else None
+        if record is not None:
+            await self._ingestion.submit_or_spool(record)
         return await _answer(send, 200, _GIF_HEADERS, GIF if scope["method"] == "GET" else b"")
+
+    def _record(self, scope: Scope) -> Engagement | CountedOpen | None:
+        text = scope["path_params"]["token"].removesuffix(".gif")
+        act = Act(ActKind.OPENED, self._clock.now(), agent_of(scope))
+        if (token := verify(self._key_ring, TokenKind.OPEN, text)) is not None:
+            return Engagement(token.token_id, act)
+        token = verify(self._key_ring, TokenKind.COUNT, text)
+        return CountedOpen(token.token_id, act) if token is not None else None
 
 
 class Redirect:

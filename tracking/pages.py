@@ -58,16 +58,28 @@ def unsubscribed_page(workspace: Workspace, topic: str | None, channel: str, pre
 
 
 def preference_page(
-    workspace: Workspace, choices: Sequence[TopicChoice], channel: str, *, is_saved: bool = False
+    workspace: Workspace,
+    choices: Sequence[TopicChoice],
+    channel: str,
+    *,
+    leaves_opens: bool | None = None,
+    is_saved: bool = False,
 ) -> Page:
+    """`leaves_opens`: whether opens are not measured; None where there is nothing to measure."""
     return _page(
         "preferences",
         workspace,
         "What you hear about",
         choices=choices,
+        leaves_opens=leaves_opens,
         by_channel=by_channel(channel),
         is_saved=is_saved,
     )
+
+
+def handover_page(workspace: Workspace) -> Page:
+    """Hands somebody the copy of their data at the press of a button."""
+    return _page("handover", workspace, "Your data")
 
 
 def notice_page(workspace: Workspace, title: str, text: str) -> Page:

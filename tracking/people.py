@@ -86,12 +86,6 @@ def resolve_people(connection: Connection, vault: Vault, people: Sequence[Person
     return resolve_all(connection, vault, believed, now, linking=[person.linking for person in people])
 
 
-def is_known_user(connection: Connection, user_id: str) -> bool:
-    """Has this id ever been identified as a user's?"""
-    query = select(identity.c.id).where(identity.c.kind == IdentityKind.EXTERNAL_ID.value, identity.c.lookup == user_id)
-    return connection.execute(query.limit(1)).one_or_none() is not None
-
-
 class _Owners:
     """Which of some identifiers belong to people who are known by name or address."""
 

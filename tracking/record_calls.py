@@ -6,11 +6,12 @@ same call sent twice changes nothing: events and orders are known by their key, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from core.database import insert_ignore
@@ -19,21 +20,25 @@ from core.vault import Vault
 from customers.log import NewEvent, append_events
 from customers.orders import NewOrder, record_orders
 from customers.profiles import check_attributes, set_attributes_of_all
-from customers.tables import event_key
+from customers.tables import IdentityKind, event_key
 from customers.workspace import Workspace
+from tracking.aliases import known_previous, propose_aliases
 from tracking.event_mapping import ORDER_COMPLETED, event_name, read_traits, to_event, to_order
 from tracking.event_spec import Call, CallKind, Left
-from tracking.people import Person, is_known_user, read_person, resolve_people
+from tracking.group_calls import Joining, join_accounts
+from tracking.people import Person, Trust, read_person, resolve_people
+from tracking.quarantine import keep_refused
 from tracking.write_keys import WriteKey
 
 
 @dataclass(frozen=True, slots=True)
 class CallBatch:
-    """The readable calls of one request with their places in it, and who posted them."""
+    """The readable calls of one request with their places in it, who posted them, and what could not be read."""
 
     calls: tuple[tuple[int, Call], ...]
     posted_by: WriteKey
     received_at: datetime
+    unreadable: tuple[Left, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +55,59 @@ class _Checked:
     call: Call
     person: Person
     meaning: NewEvent | NewOrder | None  # None for identify and alias
+    said_to_be: str | None = None  # a known user whom an alias takes for the same person
 
 
 def record_calls(connection: Connection, vault: Vault, workspace: Workspace, batch: CallBatch) -> Taken:
-    """Store the calls of one request in their order."""
+    """Store the calls of one request in their order; those that cannot be taken go into quarantine."""
     checked: list[_Checked] = []
     left: list[Left] = []
+    users = known_previous(connection, [call for _, call in batch.calls])
     for index, call in batch.calls:
         try:
-            checked.append(_check(connection, vault, workspace, call, batch.posted_by))
+            checked.append(_check(vault, workspace, call, batch.posted_by, users))
         except InputError as error:
-            left.append(Left(index, str(error)))
+            left.append(Left(index, str(error), msgspec.json.encode(call).decode()))
     profile_ids = resolve_people(connection, vault, [item.person for item in checked], batch.received_at)
     remarks = [remark for item in checked for remark in item.person.refused]
     remarks += _learn_attributes(connection, vault, workspace, checked, profile_ids, batch)
+    remarks += join_accounts(connection, _joinings(checked, profile_ids), batch.received_at)
     _store(connection, vault, workspace, checked, profile_ids, batch)
+    aliases = [
+        (item.said_to_be, profile_id)
+        for item, profile_id in zip(checked, profile_ids, strict=True)
+        if item.said_to_be is not None and profile_id is not None
+    ]
+    propose_aliases(connection, aliases, batch.received_at)
+    keep_refused(connection, vault, batch.posted_by.name, [*batch.unreadable, *left], batch.received_at)
     return Taken(len(checked), tuple(left), tuple(remarks))
 
 
-def _check(connection: Connection, vault: Vault, workspace: Workspace, call: Call, posted_by: WriteKey) -> _Checked:
+def _check(vault: Vault, workspace: Workspace, call: Call, posted_by: WriteKey, users: Collection[str]) -> _Checked:
     person = read_person(vault, call, posted_by.kind, workspace.country)
     if call.kind is CallKind.IDENTIFY:
         return _Checked(call, person, None)
     if call.kind is CallKind.ALIAS:
         if call.previous_id is None or call.user_id is None:
             raise InputError("an alias names a previousId and a userId.")
-        if is_known_user(connection, call.previous_id):
-            raise InputError("its previousId is a known user: two users are merged by a person, not by an alias.")
-        return _Checked(call, person, None)
+        previous = call.previous_id.strip()
+        if previous not in users or IdentityKind.EXTERNAL_ID not in person.identifiers:
+            return _Checked(call, person, None)
+        if person.trust is not Trust.FULL:
+            raise InputError("its previousId is a known user: a public key says nothing about who is whom.")
+        named = {IdentityKind.EXTERNAL_ID: person.identifiers[IdentityKind.EXTERNAL_ID]}
+        return _Checked(call, replace(person, identifiers=named), None, said_to_be=previous)
     if call.kind is CallKind.TRACK and event_name(call) == ORDER_COMPLETED:
         return _Checked(call, person, to_order(call, posted_by.name, workspace.currency))
     return _Checked(call, person, to_event(call, posted_by.name))
+
+
+def _joinings(checked: Sequence[_Checked], profile_ids: Sequence[int | None]) -> list[Joining]:
+    return [
+        Joining(item.call, item.meaning.key, profile_id, item.person.trust)
+        for item, profile_id in zip(checked, profile_ids, strict=True)
+        if item.call.kind is CallKind.GROUP and item.meaning is not None
+    ]
 
 
 def _learn_attributes(

@@ -12,10 +12,11 @@ from core.vault import Vault
 from customers.workspace import get_workspace
 from tracking.engagement import Engagement, record_engagement
 from tracking.ingestion import Ingestion
+from tracking.open_counts import CountedOpen, record_open_counts
 from tracking.record_calls import CallBatch, record_calls
 from tracking.unsubscribe import ChoosePreferences, Unsubscribe, record_preferences, record_unsubscribe
 
-Record = Engagement | CallBatch | Unsubscribe | ChoosePreferences
+Record = Engagement | CountedOpen | CallBatch | Unsubscribe | ChoosePreferences
 
 
 def create_ingestion(runtime: Runtime) -> Ingestion[Record]:
@@ -24,12 +25,13 @@ def create_ingestion(runtime: Runtime) -> Ingestion[Record]:
 
 
 def store_in(vault: Vault) -> Callable[[Connection, Sequence[Record]], list[Any]]:
-    """`store(connection, records)`: answers for each record what its own function answers, None for an engagement."""
+    """`store(connection, records)`: answers for each what its own function answers, None for an open or a click."""
 
     def store(connection: Connection, records: Sequence[Record]) -> list[Any]:
         # Opens and clicks come in numbers and depend on nothing else in the batch: they are stored together.
         record_engagement(connection, [record for record in records if isinstance(record, Engagement)])
-        others = [record for record in records if not isinstance(record, Engagement)]
+        record_open_counts(connection, [record for record in records if isinstance(record, CountedOpen)])
+        others = [record for record in records if not isinstance(record, Engagement | CountedOpen)]
         if not others:
             return [None] * len(records)
         workspace = get_workspace(connection)
@@ -42,7 +44,7 @@ def store_in(vault: Vault) -> Callable[[Connection, Sequence[Record]], list[Any]
                     results.append(record_unsubscribe(connection, vault, workspace, record))
                 case ChoosePreferences():
                     results.append(record_preferences(connection, vault, workspace, record))
-                case Engagement():
+                case Engagement() | CountedOpen():
                     results.append(None)
         return results
 

@@ -28,6 +28,7 @@ _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 
 class TokenKind(StrEnum):
     OPEN = "open"
+    COUNT = "count"  # an open without a name
     CLICK = "click"
     UNSUBSCRIBE = "unsubscribe"
     PREFERENCES = "preferences"
@@ -36,7 +37,8 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`token_id` is the message's random id, or the consent handle for the kinds unsubscribe and preferences.
+    """`token_id` is the message's random id; the consent handle for the kinds unsubscribe and preferences; and for
+    the kind count the origin (see `open_counts.py`), which many messages share.
 
     `link_no` (0 to 65,535) is that of a click; 0 for the others.
     """

@@ -6,7 +6,7 @@ changes nothing; doing it again after having come back does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +16,9 @@ from core.clock import to_micros
 from core.vault import Vault
 from customers.consent import WHOLE_CHANNEL, Basis, ConsentStatus, NewConsent, consent_of, record_consents
 from customers.log import NewEvent, append_events
+from customers.tracking_consent import CHANNEL as TRACKING
+from customers.tracking_consent import TOPIC as TRACKED_TOPIC
+from customers.tracking_consent import OpenTracking, open_rule
 from customers.workspace import Workspace
 from delivery.tables import MessageKind, message
 from tracking.engagement import SOURCE
@@ -42,11 +45,15 @@ class Unsubscribe:
 
 @dataclass(frozen=True, slots=True)
 class ChoosePreferences:
-    """Somebody says which topics are wanted; every other topic of the workspace is not."""
+    """Somebody says which topics are wanted; every other topic of the workspace is not.
+
+    `leaves_opens` says whether opens shall not be measured; None where that was not asked.
+    """
 
     handle: int
     wanted: frozenset[str]
     occurred_at: datetime
+    leaves_opens: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +104,33 @@ def record_preferences(connection: Connection, vault: Vault, workspace: Workspac
         entries.append(_entry(handle, choice.slug, status, source, at))
         name = "consent_granted" if is_wanted else "consent_withdrawn"
         events.append(_event(name, handle, choice.slug, source, at))
+    if request.leaves_opens is not None and request.leaves_opens != has_left_opens(connection, handle, at):
+        entries.append(_about_opens(handle, request.leaves_opens, source, at))
+        if request.leaves_opens:
+            events.append(_event("consent_withdrawn", handle, TRACKED_TOPIC, source, at, TRACKING))
     record_consents(connection, entries, at)
     append_events(connection, vault, workspace, events, at)
     return len(entries)
+
+
+def asks_about_opens(workspace: Workspace, handle: Handle) -> bool:
+    """Whether there is a choice: mail alone has pictures, and some workspaces put none into any."""
+    rule = open_rule(workspace)
+    return handle.channel == "email" and {rule.default, *rule.countries.values()} != {OpenTracking.OFF}
+
+
+def has_left_opens(connection: Connection, handle: Handle, now: datetime) -> bool:
+    """Whether the last word of the handle's address was that its opens shall not be measured."""
+    states = consent_of(connection, TRACKING, TRACKED_TOPIC, [handle.lookup], now)
+    return states[handle.lookup] is ConsentStatus.WITHDRAWN
+
+
+def _about_opens(handle: Handle, leaves: bool, source: str, at: datetime) -> NewConsent:
+    """A withdrawal; or its end, a grant that has run out: what holds then is the country's default, and no opt-in."""
+    if leaves:
+        return _entry(handle, TRACKED_TOPIC, ConsentStatus.WITHDRAWN, source, at, TRACKING)
+    lapsed = _entry(handle, TRACKED_TOPIC, ConsentStatus.GRANTED, source, at, TRACKING)
+    return replace(lapsed, expires_at=at)
 
 
 def _is_denied(connection: Connection, workspace: Workspace, handle: Handle, topic: str, at: datetime) -> bool:
@@ -110,23 +141,30 @@ def _is_denied(connection: Connection, workspace: Workspace, handle: Handle, top
     return not any(choice.is_wanted for choice in list_choices(connection, workspace, handle, at))
 
 
-def _entry(handle: Handle, topic: str, status: ConsentStatus, source: str, at: datetime) -> NewConsent:
+def _entry(
+    handle: Handle, topic: str, status: ConsentStatus, source: str, at: datetime, channel: str | None = None
+) -> NewConsent:
     return NewConsent(
         lookup=handle.lookup,
-        channel=handle.channel,
+        channel=channel or handle.channel,
         topic=topic,
         status=status,
         basis=Basis.OPT_IN if status is ConsentStatus.GRANTED else None,
         source=source,
         occurred_at=at,
         profile_id=handle.profile_id,
-        key=f"{source}:{handle.handle:x}:{topic}:{to_micros(at)}",
+        key=f"{source}:{handle.handle:x}:{f'{channel}.' if channel else ''}{topic}:{to_micros(at)}",
     )
 
 
-def _event(name: str, handle: Handle, topic: str, source: str, at: datetime) -> NewEvent:
-    properties = {"channel": handle.channel, "topic": topic, "source": source, "message_id": handle.message_id}
-    key = f"{name}:{handle.handle:x}:{topic}:{to_micros(at)}"
+def _event(name: str, handle: Handle, topic: str, source: str, at: datetime, channel: str | None = None) -> NewEvent:
+    properties = {
+        "channel": channel or handle.channel,
+        "topic": topic,
+        "source": source,
+        "message_id": handle.message_id,
+    }
+    key = f"{name}:{handle.handle:x}:{f'{channel}.' if channel else ''}{topic}:{to_micros(at)}"
     return NewEvent(name, at, SOURCE, key, handle.profile_id, {k: v for k, v in properties.items() if v is not None})
 
 

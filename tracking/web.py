@@ -27,7 +27,14 @@ from tracking.ingestion import Ingestion
 from tracking.mail_requests import Pixel, Redirect
 from tracking.pages import Page, notice_page, preference_page, unsubscribe_page, unsubscribed_page
 from tracking.tokens import KeyRing, Token, TokenKind, sign, verify
-from tracking.unsubscribe import ChoosePreferences, Scope, Unsubscribe, list_choices
+from tracking.unsubscribe import (
+    ChoosePreferences,
+    Scope,
+    Unsubscribe,
+    asks_about_opens,
+    has_left_opens,
+    list_choices,
+)
 
 ViewMessage = Callable[[int], str | None]  # a message's token id to its HTML, None when it is shown no more
 
@@ -134,10 +141,13 @@ class _Pages:
         return await self._with_handle(request, TokenKind.PREFERENCES, self._preference_page(is_saved=False))
 
     async def save_preferences(self, request: Request) -> Response:
-        chosen = frozenset(_fields(await _read(request, _MAX_FORM) or b"").get("topic", ()))
+        fields = _fields(await _read(request, _MAX_FORM) or b"")
+        chosen = frozenset(fields.get("topic", ()))
+        # A box that is not ticked is not sent: the form says beside it that it has one.
+        leaves_opens = "unmeasured" in fields.get("opens", ()) if "asked" in fields.get("opens", ()) else None
         token = self._token(request, TokenKind.PREFERENCES)
         if token is not None:
-            wanted = ChoosePreferences(token.token_id, chosen, self._runtime.clock.now())
+            wanted = ChoosePreferences(token.token_id, chosen, self._runtime.clock.now(), leaves_opens)
             if (busy := await self._submit(wanted)) is not None:
                 return busy
         return await self._with_handle(request, TokenKind.PREFERENCES, self._preference_page(is_saved=True))
@@ -159,8 +169,15 @@ class _Pages:
 
     def _preference_page(self, *, is_saved: bool) -> Callable[[Connection, Workspace, Handle], Page]:
         def page(connection: Connection, workspace: Workspace, handle: Handle) -> Page:
-            choices = list_choices(connection, workspace, handle, self._runtime.clock.now())
-            return preference_page(workspace, choices, handle.channel, is_saved=is_saved)
+            now = self._runtime.clock.now()
+            leaves_opens = has_left_opens(connection, handle, now) if asks_about_opens(workspace, handle) else None
+            return preference_page(
+                workspace,
+                list_choices(connection, workspace, handle, now),
+                handle.channel,
+                leaves_opens=leaves_opens,
+                is_saved=is_saved,
+            )
 
         return page
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from campaigns.reporting.figures import Funnel
 from campaigns.tables import audience_member, launch
 from delivery.tables import MessageStatus, message
 from tracking.classify import HUMAN
+from tracking.open_counts import ORIGIN_COLUMNS, count_opens
 from tracking.tables import conversion, engagement_event
 
 Key = str | None
@@ -20,6 +22,13 @@ Condition = ColumnElement[bool]
 
 _NEVER_SENT = {MessageStatus.FAILED, MessageStatus.SKIPPED, MessageStatus.CANCELLED}
 _NO_REASON = "other"
+# Of the mails before there was a choice nothing is noted: their picture named them.
+_MEASURED_AT = case(
+    (
+        and_(message.c.channel == "email", func.coalesce(message.c.opens, "individual") == "individual"),
+        message.c.delivered_at,
+    )
+)
 BY_PEOPLE = engagement_event.c.human_probability >= HUMAN
 
 
@@ -42,6 +51,7 @@ def count_messages(
     counts: dict[Key, _Count] = defaultdict(_Count)
     _add_statuses(connection, counts, where, by)
     _add_engagement(connection, counts, where, by)
+    _add_pictures(connection, counts, where, by)
     _add_conversions(connection, counts, where, by, currency)
     return {key: count.finished() for key, count in counts.items()}
 
@@ -76,20 +86,21 @@ def merge(*funnels: Funnel) -> Funnel:
 
 _NUMBERS = (
     "held_out", "sent", "unknown", "waiting", "in_progress", "delivered", "bounced", "complained", "opened_by_people",
-    "opened_by_machines", "clicked_by_people", "clicked_by_machines", "unsubscribed", "order_count", "revenue",
+    "opened_by_machines", "clicked_by_people", "clicked_by_machines", "opens_measured", "pictures_by_people",
+    "pictures_by_machines", "unsubscribed", "order_count", "revenue",
 )  # fmt: skip
 
 
 def _add_statuses(
     connection: Connection, counts: Mapping[Key, _Count], where: Condition, by: ColumnElement[Any]
 ) -> None:
-    instants = (message.c.delivered_at, message.c.bounced_at, message.c.complained_at)
+    instants = (message.c.delivered_at, message.c.bounced_at, message.c.complained_at, _MEASURED_AT)
     query = (
         select(by, message.c.status, message.c.reason, func.count(), *map(func.count, instants))
         .where(where)
         .group_by(by, message.c.status, message.c.reason)
     )
-    for key, status, reason, number, delivered, bounced, complained in connection.execute(query):
+    for key, status, reason, number, delivered, bounced, complained, measured in connection.execute(query):
         count = counts[key]
         if status in _NEVER_SENT:
             count.not_sent[reason or _NO_REASON] += number
@@ -98,6 +109,7 @@ def _add_statuses(
         count.numbers["delivered"] += delivered
         count.numbers["bounced"] += bounced
         count.numbers["complained"] += complained
+        count.numbers["opens_measured"] += measured
 
 
 def _state(status: str, reason: str | None) -> str:
@@ -122,6 +134,24 @@ def _add_engagement(
         name = "unsubscribed" if kind == "unsubscribed" else f"{kind}_by_{whom}"
         if name in _NUMBERS:
             counts[key].numbers[name] += number
+
+
+def _add_pictures(
+    connection: Connection, counts: Mapping[Key, _Count], where: Condition, by: ColumnElement[Any]
+) -> None:
+    """The fetches of pictures without a name, by the same condition over the origins that they stand for."""
+    for key, found in count_opens(connection, _over_origins(where), _over_origins(by)).items():
+        counts[key].numbers["pictures_by_people"] += found.by_people
+        counts[key].numbers["pictures_by_machines"] += found.by_machines
+
+
+def _over_origins(clause: ColumnElement[Any]) -> Any:
+    """`clause` over the ledger's columns, over the columns of `open_origin` that hold the same."""
+
+    def replaced(element: Any, **_options: Any) -> Any:
+        return ORIGIN_COLUMNS[element.name] if getattr(element, "table", None) is message else None
+
+    return replacement_traverse(clause, {}, replaced)
 
 
 def _add_conversions(

@@ -18,7 +18,9 @@ class Funnel:
 
     `waiting` are held until a later hour, `in_progress` are due or being sent. Opens and clicks count distinct
     messages: by people (human probability of at least 0.5) and by machines, and a message may have been opened by
-    both. `revenue` is that of credited orders, in minor units.
+    both. `opens_measured` are the delivered mails whose picture named them: the share of opened ones is one of these.
+    `pictures_by_…` count how often pictures without a name were fetched, which is no count of messages. `revenue` is
+    that of credited orders, in minor units.
     """
 
     held_out: int = 0
@@ -34,6 +36,9 @@ class Funnel:
     opened_by_machines: int = 0
     clicked_by_people: int = 0
     clicked_by_machines: int = 0
+    opens_measured: int = 0
+    pictures_by_people: int = 0
+    pictures_by_machines: int = 0
     unsubscribed: int = 0
     order_count: int = 0
     revenue: int = 0

@@ -24,12 +24,15 @@ REASONS = {
     "no_timezone": "time zone unknown",
     "missed": "their hour had passed",
     "erased": "profile erased",
+    "restricted": "asked that their data be used for nothing",
+    "objected": "objected to marketing",
     "render_error": "message could not be made",
     "rejected": "refused by the provider",
     "no_offer": "nothing to offer them",
     "throttled": "sending was too slow",
     "exit": "left the journey before",
     "stopped": "stopped by hand",
+    "restored": "may have had it before the database was restored",
     "other": "another reason",
 }
 KINDS = {"campaign": "Campaign", "journey": "Journey", "workspace": "Everything sent"}
@@ -111,13 +114,28 @@ def results(report: Report) -> list[tuple[str, int, str]]:
     return [
         ("Delivered", funnel.delivered, share(funnel.delivered, funnel.sent)),
         ("Bounced", funnel.bounced, share(funnel.bounced, funnel.sent)),
-        ("Opened by people", funnel.opened_by_people, share(funnel.opened_by_people, funnel.delivered)),
-        ("Opened by machines", funnel.opened_by_machines, share(funnel.opened_by_machines, funnel.delivered)),
+        ("Opened by people", funnel.opened_by_people, share(funnel.opened_by_people, funnel.opens_measured)),
+        ("Opened by machines", funnel.opened_by_machines, share(funnel.opened_by_machines, funnel.opens_measured)),
+        *_not_measured(funnel),
         ("Clicked by people", funnel.clicked_by_people, share(funnel.clicked_by_people, funnel.delivered)),
         ("Clicked by machines", funnel.clicked_by_machines, share(funnel.clicked_by_machines, funnel.delivered)),
         ("Unsubscribed", funnel.unsubscribed, share(funnel.unsubscribed, funnel.delivered)),
         ("Complained", funnel.complained, share(funnel.complained, funnel.delivered)),
     ]
+
+
+def _not_measured(funnel: Funnel) -> list[tuple[str, int, str]]:
+    """The mails that nobody may ask about, and the opens that were counted without a name; lines that are nothing not.
+
+    A picture is fetched each time that somebody looks, so that fetches are a share of nothing.
+    """
+    hidden = funnel.delivered - funnel.opens_measured
+    lines = [
+        ("Opens not tracked, one by one", hidden, share(hidden, funnel.delivered)),
+        ("Looks without a name, by people", funnel.pictures_by_people, "–"),
+        ("Looks without a name, by machines", funnel.pictures_by_machines, "–"),
+    ]
+    return [line for line in lines if line[1]]
 
 
 def verdict(report: Report) -> str:

@@ -18,14 +18,14 @@ from core.definitions import definition, list_definitions
 from customers.workspace import Workspace, get_workspace
 from segments.definition import load_segments
 
-HEARTBEAT, HOUSEKEEPING, RULES = "heartbeat", "housekeeping", "bought-together"
+HEARTBEAT, HOUSEKEEPING, RULES, RETENTION = "heartbeat", "housekeeping", "bought-together", "retention"
 SEGMENTS = "segments-every-"
 REFRESH = timedelta(hours=1)  # how old a membership may become where its segment does not say
 
 _SHORTEST_REFRESH = timedelta(minutes=5)  # a run costs two seconds of one core, however little it does
 _BEATS = timedelta(minutes=10)
 _HOUSEKEEPING = timedelta(hours=1)
-_NIGHT = "15 3 * * *"
+_NIGHT, _LATER_AT_NIGHT = "15 3 * * *", "45 3 * * *"
 # Intervals are counted from here for ever, so that a restart fires nothing that is not due; and not all from the same
 # minute, because each run begins with a fresh process.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,6 +52,7 @@ def plan_deployments(connection: Connection, now: datetime) -> list[Deployment]:
         *_refreshes(connection, workspace),
         _rules(workspace),
         _housekeeping(workspace),
+        _retention(workspace),
     ]
 
 
@@ -126,6 +127,16 @@ def _housekeeping(workspace: Workspace) -> Deployment:
         {"workspace": workspace.slug},
         Interval(_HOUSEKEEPING, _HOUSEKEEPING_ANCHOR),
         "Puts the messages in order whose sending was broken off, and says how messages stand.",
+    )
+
+
+def _retention(workspace: Workspace) -> Deployment:
+    return Deployment(
+        RETENTION,
+        "console.flows:keep_retention_flow",
+        {"workspace": workspace.slug},
+        Cron(_LATER_AT_NIGHT, workspace.timezone),
+        "Lets go every night of what is older than workspace.yaml says, and of the keys of past days.",
     )
 
 

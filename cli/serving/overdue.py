@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from campaigns.due import find_due
-from cli.serving.deployments import HEARTBEAT, RULES, SEGMENTS, Deployment
+from cli.serving.deployments import HEARTBEAT, RETENTION, RULES, SEGMENTS, Deployment
 from cli.serving.schedules import Interval
+from console.retention import last_run
 from customers.tables import customer_order
 from journeys.heartbeat import is_beating
 from recommender.tables import rule_set
@@ -33,6 +34,9 @@ def _is_overdue(connection: Connection, deployment: Deployment, now: datetime) -
         return not is_beating(connection, now)
     if deployment.name == RULES:
         return _rules_are_old(connection, now)
+    if deployment.name == RETENTION:
+        last = last_run(connection)
+        return last is None or last <= now - _DAY - GRACE
     if deployment.name.startswith(SEGMENTS) and isinstance(deployment.timing, Interval):
         return _memberships_are_old(connection, deployment.parameters["only"], deployment.timing.every, now)
     if "campaign" in deployment.parameters:

@@ -13,10 +13,11 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from console.project import read_workspace_slug
+from console.rights.replay import replay_erasures
 from core.errors import EnvironmentFaultError, NotFoundError, PostilionError
-from core.runtime import open_runtime
+from core.runtime import Runtime, open_runtime
 from core.settings import Settings
-from customers.workspace import get_workspace
+from customers.workspace import Workspace, get_workspace
 
 
 def check_ready(settings: Settings, ports: Iterable[tuple[str, str, int]]) -> str:
@@ -27,21 +28,27 @@ def check_ready(settings: Settings, ports: Iterable[tuple[str, str, int]]) -> st
         raise EnvironmentFaultError(str(error)) from None
     for setting, host, port in ports:
         _check_free(setting, host, port)
-    with open_runtime(settings, slug) as runtime, runtime.database.read() as connection:
-        head = ScriptDirectory(str(migrations.FOLDER)).get_current_head()
-        if MigrationContext.configure(connection).get_current_revision() != head:
-            place = runtime.database.url.render_as_string(hide_password=True)
-            raise EnvironmentFaultError(f"the database {place} is not up to date: run `postilion apply`.")
-        try:
-            published = get_workspace(connection)
-        except PostilionError:
-            raise EnvironmentFaultError("nothing is published yet: run `postilion apply`, then `up` again.") from None
+    with open_runtime(settings, slug) as runtime:
+        published = _check_published(runtime)
+        replay_erasures(runtime, runtime.clock.now())
     if published.slug != slug:
         raise EnvironmentFaultError(
             f"the database holds the workspace {published.slug!r} and the project is {slug!r}: "
             "run `postilion apply`, or set POSTILION_DATABASE_URL."
         )
     return slug
+
+
+def _check_published(runtime: Runtime) -> Workspace:
+    with runtime.database.read() as connection:
+        head = ScriptDirectory(str(migrations.FOLDER)).get_current_head()
+        if MigrationContext.configure(connection).get_current_revision() != head:
+            place = runtime.database.url.render_as_string(hide_password=True)
+            raise EnvironmentFaultError(f"the database {place} is not up to date: run `postilion apply`.")
+        try:
+            return get_workspace(connection)
+        except PostilionError:
+            raise EnvironmentFaultError("nothing is published yet: run `postilion apply`, then `up` again.") from None
 
 
 @contextmanager

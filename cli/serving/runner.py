@@ -24,6 +24,7 @@ from cli.serving.deployments import HEARTBEAT, Deployment, plan_deployments, rea
 from cli.serving.overdue import find_overdue
 from cli.serving.prefect_server import is_private
 from cli.serving.registry import clear_up, pause_others, register, start_now
+from console.rights.replay import replay_erasures
 from core.errors import PostilionError
 from core.log import configure_logging
 from core.runtime import Runtime, open_runtime
@@ -100,6 +101,7 @@ class Serving:
     async def _watch(self) -> None:
         while True:
             try:
+                await asyncio.to_thread(replay_erasures, self._runtime, self._runtime.clock.now())
                 await self._follow()
                 await self._start_overdue()
             except (HTTPError, PostilionError) as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, literal, select, tuple_, union
 
 from console.timeline.entries import Entry, Group, Place, Source
 from core.columns import Instant
@@ -18,7 +18,7 @@ from core.vault import Vault
 from customers.log import logged_event, open_properties
 from customers.own_events import OWN_EVENTS
 from customers.rights_tables import rights_request
-from customers.tables import consent_entry, customer_event, import_batch, import_change
+from customers.tables import consent_entry, customer_event, import_batch, import_change, profile
 
 _GROUPS: Mapping[Group, frozenset[str]] = {
     Group.ORDERS: frozenset({"order_placed", "order_returned"}),
@@ -85,7 +85,8 @@ def read_imports(
     if group not in (None, Group.PROFILE):
         return []
     batch, change = import_batch.c, import_change.c
-    ours = select(change.batch_id).where(change.profile_id == profile_id)
+    made = select(profile.c.batch_id).where(profile.c.id == profile_id, profile.c.batch_id.is_not(None))
+    ours = union(select(change.batch_id).where(change.profile_id == profile_id), made)
     query = select(import_batch).where(batch.id.in_(ours))
     rows = connection.execute(_page(query, batch.started_at, batch.id, Source.IMPORT, after, limit))
     return [

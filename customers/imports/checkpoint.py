@@ -1,6 +1,7 @@
 """How far an import has come: committed together with the rows, so that it goes on where it really was.
 
-The same file with the same mapping is one import, known by a hash of both; once it is done, it is not read again.
+The same file with the same mapping is one import, known by a hash of both; once it is done, it is not read
+again, unless it was undone since.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from core.database import insert_ignore
-from customers.tables import import_batch
+from core.errors import ConflictError
+from customers.tables import BatchStatus, import_batch
 
 
 @dataclass(slots=True)
@@ -25,7 +27,7 @@ class Checkpoint:
     `rejects_length` the bytes of the rejects file.
     """
 
-    key: str
+    batch_id: int
     row_count: int = 0
     imported_count: int = 0
     unchanged_count: int = 0
@@ -37,13 +39,20 @@ class Checkpoint:
 
 
 def open_checkpoint(connection: Connection, key: str, kind: str, file: str, now: datetime) -> Checkpoint:
-    """The checkpoint of the import `key`, made where it never ran."""
-    row = {"key": key, "kind": kind, "file": file[:300], "status": "running", "started_at": now}
-    insert_ignore(connection, import_batch, [row])
-    found = connection.execute(select(import_batch).where(import_batch.c.key == key)).one()
+    """The checkpoint of the import `key`, made where it never ran. Raises ConflictError while it is being undone."""
+    query = select(import_batch).where(import_batch.c.key == key)
+    found = connection.execute(query).one_or_none()
+    if found is None:  # asked first, because on PostgreSQL an insert that is passed over uses a number up all the same
+        row = {"key": key, "kind": kind, "file": file[:300], "status": BatchStatus.RUNNING, "started_at": now}
+        insert_ignore(connection, import_batch, [row])
+        found = connection.execute(query).one()
+    if found.status == BatchStatus.UNDOING:
+        raise ConflictError(
+            f"the import of {file} is being undone: finish that with `postilion import undo {found.id}`, then import."
+        )
     counts: Mapping[str, Any] = found.counts
     return Checkpoint(
-        key=key,
+        batch_id=found.id,
         row_count=found.rows_done,
         imported_count=counts.get("imported", 0),
         unchanged_count=counts.get("unchanged", 0),
@@ -51,7 +60,7 @@ def open_checkpoint(connection: Connection, key: str, kind: str, file: str, now:
         details=Counter(counts.get("details", {})),
         state=counts.get("state", {}),
         rejects_length=counts.get("rejects_length", 0),
-        is_done=found.status == "done",
+        is_done=found.status == BatchStatus.DONE,
     )
 
 
@@ -68,5 +77,5 @@ def save_checkpoint(connection: Connection, checkpoint: Checkpoint, finished_at:
     values: dict[str, Any] = {"rows_done": checkpoint.row_count, "counts": counts}
     if finished_at is not None:
         checkpoint.is_done = True
-        values |= {"status": "done", "finished_at": finished_at}
-    connection.execute(update(import_batch).where(import_batch.c.key == checkpoint.key).values(**values))
+        values |= {"status": BatchStatus.DONE, "finished_at": finished_at}
+    connection.execute(update(import_batch).where(import_batch.c.id == checkpoint.batch_id).values(**values))

@@ -6,25 +6,35 @@ from datetime import datetime
 from typing import Any
 
 from core.clock import to_micros
-from customers.consent import Basis, ConsentStatus, NewConsent
+from customers.consent import WHOLE_CHANNEL, Basis, ConsentStatus, NewConsent
 from customers.imports import values
 from customers.imports.values import RefusedError
 from customers.tables import IdentityKind
+from customers.tracking_consent import CHANNEL as TRACKING
+from customers.tracking_consent import TOPIC as TRACKED_TOPIC
+from customers.workspace import Workspace
 
-CHANNELS = frozenset({"email", "sms", "voice", "letter", "webhook", "push"})
+CHANNELS = frozenset({"email", "sms", "voice", "letter", "webhook", "push", TRACKING})
 
-_GRANTED = frozenset(["granted", "yes", "true", "1", "subscribed", "opted_in", "opt_in", "active"])
-_WITHDRAWN = frozenset(["withdrawn", "denied", "no", "false", "0", "unsubscribed", "opted_out", "opt_out", "revoked"])
+_GRANTED = frozenset(
+    ["granted", "yes", "true", "1", "subscribed", "opted_in", "opt_in", "active", "confirmed", "ja", "oui", "si", "sí"]
+)
+_WITHDRAWN = frozenset(
+    ["withdrawn", "denied", "no", "false", "0", "unsubscribed", "opted_out", "opt_out", "revoked", "nein", "non", "nee"]
+)
+# What other tools write where nobody was asked, or has not answered yet.
+_UNSAID = frozenset(["never_subscribed", "not_subscribed", "non_subscribed", "unconfirmed", "pending", "unknown"])
 
 
 def status(cell: Any) -> ConsentStatus | None:
-    """Granted or withdrawn; None for an empty cell: nothing was said."""
-    word = values.text(cell)
-    if word is None:
+    """Granted or withdrawn; None for an empty cell and for words such as `pending`: nothing was said."""
+    text = values.text(cell)
+    word = text.lower().replace(" ", "_").replace("-", "_") if text is not None else None
+    if word is None or word in _UNSAID:
         return None
-    if word.lower() in _GRANTED:
+    if word in _GRANTED:
         return ConsentStatus.GRANTED
-    if word.lower() in _WITHDRAWN:
+    if word in _WITHDRAWN:
         return ConsentStatus.WITHDRAWN
     raise RefusedError("wrong_consent")
 
@@ -38,8 +48,15 @@ def basis(cell: Any) -> Basis | None:
 
 
 def address_kind(channel: str) -> IdentityKind:
-    """Which address a channel's consent binds."""
-    return IdentityKind.EMAIL if channel == "email" else IdentityKind.PHONE
+    """Which address a channel's consent binds; whether opens may be measured is said of mail."""
+    return IdentityKind.EMAIL if channel in ("email", TRACKING) else IdentityKind.PHONE
+
+
+def knows_topic(workspace: Workspace, channel: str, topic: str) -> bool:
+    """Whether there is something to consent to under this name."""
+    if channel == TRACKING:
+        return topic in (TRACKED_TOPIC, WHOLE_CHANNEL)
+    return topic == WHOLE_CHANNEL or topic in workspace.topics
 
 
 def entry(

@@ -10,6 +10,7 @@ from customers.imports import consent_words, values
 from customers.imports.job import Job, Outcome, SimpleImporter
 from customers.imports.rows import Parsed, Parser, RowParser, identifier_parser, instant_parser, text_parser
 from customers.imports.sources import Batch
+from customers.reindex import adopt_old_lookups
 from customers.tables import IdentityKind
 
 
@@ -44,7 +45,7 @@ class ConsentImporter(SimpleImporter):
             else:
                 outcome.refused.append(parsed.refused(reason))
         entries = self._entries(connection, rows)
-        imported = import_consents(connection, entries, self.job.now)
+        imported = import_consents(connection, entries, self.job.now, batch_id=self.job.batch_id)
         outcome.imported_count = len(imported.new)
         outcome.unchanged_count = len(rows) - len(imported.new)
         outcome.details.update(consents=len(imported.new), grants_after_withdrawal=len(imported.denied))
@@ -54,8 +55,7 @@ class ConsentImporter(SimpleImporter):
         record = parsed.record
         if record["channel"] not in consent_words.CHANNELS:
             return "unknown_channel"
-        topic = record["topic"]
-        if topic != "*" and topic not in self.job.workspace.topics:
+        if not consent_words.knows_topic(self.job.workspace, record["channel"], record["topic"]):
             return "unknown_topic"
         if record["status"] is None:
             return "wrong_consent"
@@ -66,6 +66,9 @@ class ConsentImporter(SimpleImporter):
     def _entries(self, connection: Connection, rows: list[Parsed]) -> list[NewConsent]:
         kinds = [consent_words.address_kind(parsed.record["channel"]) for parsed in rows]
         people = [{kind: parsed.record[kind]} for kind, parsed in zip(kinds, rows, strict=True)]
+        for kind in sorted(set(kinds)):
+            addresses = [parsed.record[kind] for of_kind, parsed in zip(kinds, rows, strict=True) if of_kind == kind]
+            adopt_old_lookups(connection, self.job.vault, kind, addresses)
         owners = resolve_all(connection, self.job.vault, people, self.job.now, create=False)
         return [
             consent_words.entry(

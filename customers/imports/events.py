@@ -7,6 +7,7 @@ no event. A row without an id of its own is known by its content.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,18 +16,30 @@ from sqlalchemy import Connection
 from core.errors import InputError
 from core.ids import derived_id
 from customers.addresses import normalise
+from customers.attribute_rows import write_attributes
 from customers.identities import Linking, Resolved, resolve_each
+from customers.imports.changes import note_attributes
 from customers.imports.job import Job, Outcome, SimpleImporter
 from customers.imports.rows import Parsed, Parser, RowParser, identifier_parser, instant_parser, text_parser
-from customers.imports.sources import Batch
+from customers.imports.sources import Batch, Refused
 from customers.imports.values import RefusedError
 from customers.log import NewEvent, append_events
-from customers.profiles import check_attributes, set_attributes_of_all
+from customers.profiles import check_attributes
 from customers.tables import IdentityKind
 from customers.words import snake_case
 
 _IDENTITIES = (IdentityKind.EXTERNAL_ID, IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.VISITOR)
 _FIXED_NAMES = {"page": "page_viewed", "screen": "screen_viewed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One good row; `name` is that of the event, None for `identify`, which has `traits` instead."""
+
+    parsed: Parsed
+    name: str | None
+    person: dict[IdentityKind, str]
+    traits: dict[str, Any]
 
 
 class EventImporter(SimpleImporter):
@@ -43,27 +56,33 @@ class EventImporter(SimpleImporter):
         }
         self._parser = RowParser(job, parsers)
 
-    def import_batch(self, connection: Connection, batch: Batch) -> Outcome:
+    def read(self, batch: Batch) -> tuple[list[Said], list[Refused]]:
+        """What the good rows say, and the others."""
         records, refused = self._parser.records(batch)
-        outcome = Outcome(refused=refused)
-        rows: list[tuple[Parsed, str | None]] = []  # with the name of the event, None for identify
-        people, linking = [], []
-        traits: dict[int, dict[str, Any]] = {}
+        said = []
         for parsed in records:
             try:
                 name = _event_name(parsed.record)
                 properties = _document(parsed.record.get("properties"), "wrong_properties")
                 person = _person(parsed.record)
-                if name is None:
-                    traits[parsed.line] = self._traits(parsed.record, person)
+                traits = self._traits(parsed.record, person) if name is None else {}
             except RefusedError as reason:
-                outcome.refused.append(parsed.refused(reason.reason))
+                refused.append(parsed.refused(reason.reason))
                 continue
             parsed.record["properties"] = properties
-            rows.append((parsed, name))
-            people.append(person)
-            linking.append(Linking.STRONG if name is None else Linking.WEAK)
-        resolved = resolve_each(connection, self.job.vault, people, self.job.now, linking=linking)
+            said.append(Said(parsed, name, person, traits))
+        return said, refused
+
+    def import_batch(self, connection: Connection, batch: Batch) -> Outcome:
+        said, refused = self.read(batch)
+        outcome = Outcome(refused=refused)
+        rows = [(one.parsed, one.name) for one in said]
+        people = [one.person for one in said]
+        linking = [Linking.STRONG if one.name is None else Linking.WEAK for one in said]
+        traits = {one.parsed.line: one.traits for one in said if one.name is None}
+        resolved = resolve_each(
+            connection, self.job.vault, people, self.job.now, linking=linking, batch_id=self.job.batch_id
+        )
         self._write(connection, rows, resolved, traits, outcome)
         return outcome
 
@@ -79,22 +98,26 @@ class EventImporter(SimpleImporter):
         attributes: dict[int, dict[str, Any]] = {}
         tellers: list[tuple[Resolved, bool]] = []  # identify rows, and whether their traits say more than earlier ones
         for (parsed, name), one in zip(rows, resolved, strict=True):
-            assert one.profile_id is not None
+            outcome.details["erased_before"] += one.is_buried
             if name is not None:
                 events.append(self._event(parsed, name, one.profile_id))
+                continue
+            if one.profile_id is None:
                 continue
             known = attributes.setdefault(one.profile_id, {})
             told = {key: value for key, value in traits[parsed.line].items() if known.get(key) != value}
             known.update(told)
             tellers.append((one, bool(told)))
-        changed = set_attributes_of_all(connection, self.job.vault, self.job.workspace, attributes, self.job.now)
-        event_count = append_events(connection, self.job.vault, self.job.workspace, events, self.job.now)
+        job = self.job
+        changed = write_attributes(connection, job.vault, job.workspace, attributes, job.now, batch_id=job.batch_id)
+        note_attributes(connection, job.vault, job.batch_id, changed)
+        event_count = append_events(connection, job.vault, job.workspace, events, job.now, batch_id=job.batch_id)
         news_count = sum(one.is_news or (told and one.profile_id in changed) for one, told in tellers)
         outcome.imported_count = event_count + news_count
         outcome.unchanged_count = len(rows) - outcome.imported_count
         outcome.details.update(events=event_count, identified=len(tellers), profiles_changed=len(changed))
 
-    def _event(self, parsed: Parsed, name: str, profile_id: int) -> NewEvent:
+    def _event(self, parsed: Parsed, name: str, profile_id: int | None) -> NewEvent:
         record, source = parsed.record, self.job.mapping.source
         key = record.get("message_id") or derived_id("event", *parsed.cells)
         return NewEvent(

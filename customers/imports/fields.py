@@ -18,30 +18,47 @@ class ImportKind(StrEnum):
     EVENTS = "events"
     CONSENTS = "consents"
     SUPPRESSIONS = "suppressions"
+    LISTS = "lists"
+    RETURNS = "returns"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSet:
-    """`required` holds alternatives: one field of each group must be mapped. `personal` cells are shown to nobody."""
+    """`required` holds alternatives: one field of each group must be mapped.
+
+    `personal` cells are shown to nobody; `numbers` may be written with a decimal comma.
+    """
 
     known: frozenset[str]
     required: tuple[tuple[str, ...], ...]
     personal: frozenset[str] = frozenset({"email", "phone"})
+    numbers: frozenset[str] = frozenset()
 
+
+ACCOUNT_FIELDS = ("account", "account_name", "account_role")  # the company that a person belongs to
 
 _WHO = ("external_id", "email", "phone")
+_ORDER_NUMBERS = frozenset({"quantity", "unit_price", "amount"})
 
 FIELDS: Mapping[ImportKind, FieldSet] = {
-    ImportKind.PROFILES: FieldSet(frozenset({*_WHO, "timezone", "country", "locale"}), (_WHO,)),
+    ImportKind.PROFILES: FieldSet(frozenset({*_WHO, "timezone", "country", "locale", *ACCOUNT_FIELDS}), (_WHO,)),
     ImportKind.PRODUCTS: FieldSet(
         frozenset({"sku", "name", "category", "price", "currency", "stock", "url", "image_url"})
         | {"is_hidden", "is_replenishable"},
         (("sku",), ("name",)),
+        numbers=frozenset({"price", "stock"}),
     ),
     ImportKind.ORDERS: FieldSet(
         frozenset({"order_id", "placed_at", "sku", "quantity", "unit_price", "amount"})
         | {"external_id", "email", "country", "currency", "name"},
         (("order_id",), ("placed_at",), ("sku",), ("quantity",), ("unit_price", "amount")),
+        numbers=_ORDER_NUMBERS,
+    ),
+    ImportKind.RETURNS: FieldSet(
+        frozenset({"return_id", "order_id", "placed_at", "sku", "quantity", "unit_price", "amount"})
+        | {"external_id", "email", "country", "currency", "name"},
+        (("return_id", "order_id"), ("placed_at",), ("sku",), ("quantity",), ("unit_price", "amount")),
+        numbers=_ORDER_NUMBERS,
     ),
     ImportKind.EVENTS: FieldSet(
         frozenset({*_WHO, "visitor", "type", "message_id", "name", "occurred_at", "properties", "traits"}),
@@ -56,6 +73,7 @@ FIELDS: Mapping[ImportKind, FieldSet] = {
     ImportKind.SUPPRESSIONS: FieldSet(
         frozenset({"email", "phone", "channel", "reason", "occurred_at"}), (("email", "phone"),)
     ),
+    ImportKind.LISTS: FieldSet(frozenset({*_WHO, "list", "is_member"}), (_WHO, ("list",))),
 }
 
 

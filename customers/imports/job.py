@@ -26,6 +26,7 @@ class Job:
     mapping: Mapping
     columns: Sequence[str]
     now: datetime
+    batch_id: int | None = None  # of import_batch; None in a dry run
 
     @property
     def zone(self) -> ZoneInfo:
@@ -55,7 +56,13 @@ class Importer(Protocol):
         """Pass over rows that were imported before this process began."""
         ...
 
-    def import_batch(self, connection: Connection, batch: Batch) -> Outcome: ...
+    def prepare(self, batch: Batch) -> Any:
+        """What can be made of rows without the database and before their turn; called in another thread."""
+        ...
+
+    def import_batch(self, connection: Connection, batch: Any) -> Outcome:
+        """Write what `prepare` made of the next rows."""
+        ...
 
     def finish(self, connection: Connection) -> bool:
         """One transaction's worth of what remains to be done after the last row; False when nothing remains."""
@@ -71,6 +78,9 @@ class SimpleImporter:
 
     def skip(self, batch: Batch) -> None:
         pass
+
+    def prepare(self, batch: Batch) -> Any:
+        return batch
 
     def finish(self, connection: Connection) -> bool:
         return False

@@ -8,9 +8,11 @@ from customers.imports.consents import ConsentImporter
 from customers.imports.events import EventImporter
 from customers.imports.fields import ImportKind
 from customers.imports.job import Importer, Job
+from customers.imports.lists import ListImporter
 from customers.imports.orders import OrderImporter
 from customers.imports.products import ProductImporter
 from customers.imports.profiles import ProfileImporter
+from customers.imports.returns import ReturnImporter
 from customers.imports.suppressions import SuppressionImporter
 
 IMPORTERS: Mapping[ImportKind, Callable[[Job], Importer]] = {
@@ -20,4 +22,6 @@ IMPORTERS: Mapping[ImportKind, Callable[[Job], Importer]] = {
     ImportKind.EVENTS: EventImporter,
     ImportKind.CONSENTS: ConsentImporter,
     ImportKind.SUPPRESSIONS: SuppressionImporter,
+    ImportKind.LISTS: ListImporter,
+    ImportKind.RETURNS: ReturnImporter,
 }

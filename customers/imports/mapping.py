@@ -21,7 +21,7 @@ from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.imports.fields import FIELDS, ImportKind, consent_field, consent_pairs
 from customers.profiles import COLUMN_ATTRIBUTES
-from customers.workspace import Workspace
+from customers.workspace import ValueKind, Workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,10 @@ class Synthesise:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """`located` is the file it was read from, for faults that are found later."""
+    """`located` is the file it was read from, for faults that are found later.
+
+    `skipped` are columns of the file that are left out on purpose, so that nobody is told of them.
+    """
 
     kind: ImportKind
     columns: Names[str, Column]
@@ -64,6 +67,8 @@ class Mapping:
     currency: str | None = None
     source: str = "import"
     is_historical: bool = False
+    has_decimal_commas: bool = False
+    skipped: tuple[str, ...] = ()
     returns: Returns | None = None
     product_codes: re.Pattern[str] | None = None
     synthesise: Synthesise | None = None
@@ -76,6 +81,17 @@ class Mapping:
         if self.returns is not None:
             names.append(self.returns.column)
         return list(dict.fromkeys(names))
+
+    def number_columns(self, workspace: Workspace) -> frozenset[str]:
+        """The columns of the file that hold numbers."""
+        known = FIELDS[self.kind].numbers
+        attributes = workspace.attributes if self.kind is ImportKind.PROFILES else {}
+        return frozenset(
+            column.column
+            for name, column in self.columns.items()
+            if column.column is not None
+            and (name in known or (name in attributes and attributes[name].kind is ValueKind.NUMBER))
+        )
 
 
 def load_mapping(file: Path, workspace: Workspace | None = None) -> Mapping:
@@ -115,10 +131,12 @@ def _mapping(located: Located) -> Mapping:
         currency=data.get("currency"),
         source=data.get("source", "import"),
         is_historical=data.get("historical", False),
+        has_decimal_commas=data.get("decimal") == ",",
+        skipped=tuple(data.get("skip", ())),
         returns=Returns(returns["column"], returns["starts_with"]) if returns else None,
         product_codes=re.compile(codes) if codes else None,
         synthesise=_synthesise(data.get("synthesise")),
-        content_hash=hash_document({key: value for key, value in data.items() if key not in ("name", "note")}),
+        content_hash=hash_document({key: value for key, value in data.items() if key not in ("name", "note", "skip")}),
         located=located,
     )
 
@@ -141,8 +159,10 @@ def _field_faults(located: Located, workspace: Workspace | None) -> Iterable[Fau
     kind = ImportKind(located.data["import"])
     columns = located.data["columns"]
     fields = FIELDS[kind]
-    if "skip" in located.data:
-        yield located.fault("E103", ("skip",), "'skip' does not work yet", "remove it", at_key=True)
+    for place, name in enumerate(located.data.get("skip", ())):
+        if any(name in (spec, isinstance(spec, dict) and spec.get("column")) for spec in columns.values()):
+            message = f"the column '{name}' is both mapped and skipped"
+            yield located.fault("E103", ("skip", place), message, "remove one of the two")
     for name, spec in columns.items():
         if isinstance(spec, dict) and ("column" in spec) == ("value" in spec):
             message = f"'{name}' needs either a column or a value"

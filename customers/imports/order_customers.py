@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, select
 
+from core.bulk import among
 from core.clock import from_micros
 from core.database import batches
 from customers.addresses import normalise
+from customers.attribute_rows import write_attributes
 from customers.consent import Basis, ConsentStatus, NewConsent, import_consents
-from customers.identities import lookup_of, resolve_all
+from customers.identities import lookup_of, resolve_all, resolve_each
+from customers.identity_rows import ProfileStart
+from customers.imports.changes import note_attributes
 from customers.imports.job import Job
 from customers.imports.order_lines import Customer, Head
 from customers.tables import IdentityKind, profile
@@ -44,18 +48,38 @@ class OrderCustomers:
 
     def _resolve_new(self, connection: Connection, first: Mapping[Customer, Head]) -> None:
         people = [_identifiers(customer) for customer in first]
-        ids = resolve_all(connection, self._job.vault, people, self._job.now)
-        found = {customer: number for customer, number in zip(first, ids, strict=True) if number is not None}
-        countries = [
-            {"owner": found[customer], "code": head.country} for customer, head in first.items() if head.country
-        ]
-        if countries:
-            blank = update(profile).where(profile.c.id == bindparam("owner"), profile.c.country.is_(None))
-            connection.execute(blank.values(country=bindparam("code")), countries)
+        countries = [head.country for head in first.values()]
+        resolved = resolve_each(
+            connection,
+            self._job.vault,
+            people,
+            self._job.now,
+            start=lambda _, place: ProfileStart(country=countries[place]),
+            batch_id=self._job.batch_id,
+        )
+        found: dict[Customer, int] = {}
+        known: dict[int, dict[str, str]] = {}
+        for customer, country, one in zip(first, countries, resolved, strict=True):
+            if one.profile_id is not None:
+                found[customer] = one.profile_id
+                if country and not one.is_made:
+                    known.setdefault(one.profile_id, {"country": country})
+        self._set_countries(connection, known)
         synthesise = self._job.mapping.synthesise
         if synthesise is not None and synthesise.email:
             self._synthesise(connection, synthesise.email, found, first)
         self._known.update(found)
+
+    def _set_countries(self, connection: Connection, countries: Mapping[int, Mapping[str, str]]) -> None:
+        """The country of the first order, for those of whom none is known."""
+        job = self._job
+        unknown: set[int] = set()
+        for some in batches(list(countries), 5_000):
+            query = select(profile.c.id).where(among(connection, profile.c.id, some), profile.c.country.is_(None))
+            unknown.update(connection.execute(query).scalars())
+        chosen = {number: country for number, country in countries.items() if number in unknown}
+        changes = write_attributes(connection, job.vault, job.workspace, chosen, job.now, batch_id=job.batch_id)
+        note_attributes(connection, job.vault, job.batch_id, changes)
 
     def _synthesise(
         self, connection: Connection, pattern: str, found: Mapping[Customer, int], first: Mapping[Customer, Head]
@@ -71,13 +95,13 @@ class OrderCustomers:
             for (name, _), email in chosen.items()
             if name is not None
         ]
-        resolve_all(connection, self._job.vault, people, self._job.now, synthetic=True)
+        resolve_all(connection, self._job.vault, people, self._job.now, synthetic=True, batch_id=self._job.batch_id)
         entries = [
             entry
             for customer, email in chosen.items()
             for entry in self._grants(email, found[customer], from_micros(first[customer].placed_at))
         ]
-        import_consents(connection, entries, self._job.now)
+        import_consents(connection, entries, self._job.now, batch_id=self._job.batch_id)
 
     def _grants(self, email: str, profile_id: int, at: datetime) -> list[NewConsent]:
         synthesise = self._job.mapping.synthesise

@@ -24,7 +24,7 @@ from customers.money import minor_digits, round_minor
 from customers.tables import IdentityKind, LineKind
 
 _LARGEST = 2**62
-_RETURN_SUFFIX = ":return"
+RETURN_SUFFIX = ":return"
 _PRODUCT = LineKind.PRODUCT.value
 
 Customer = tuple[str | None, str | None]  # external id, e-mail
@@ -100,7 +100,7 @@ class LineParser:
         )
         # Where the order number itself tells a return, the numbers of orders and returns differ already.
         number = mapping.columns["order_id"].column
-        self._suffix = _RETURN_SUFFIX if returns is not None and returns.column != number else ""
+        self._suffix = RETURN_SUFFIX if returns is not None and returns.column != number else ""
 
     def keys(self, columns: Columns) -> list[str | Reason]:
         """The key of each line's order, or why it has none."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, func, select, update
 
 from customers.imports.job import Job
-from customers.log import append_events
+from customers.log import NewEvent, append_events
 from customers.orders import order_event
 from customers.tables import LineKind, customer_order, order_line
 
@@ -29,7 +29,8 @@ def finish_orders(connection: Connection, job: Job, after: int) -> int | None:
     ).all()
     if not orders:
         return None
-    events, totals = [], []
+    events: dict[int | None, list[NewEvent]] = {}  # by the import that made the order
+    totals = []
     summed = _sums(connection, orders)
     for order in orders:
         total, line_count, item_count, skus = summed[order.id]
@@ -46,10 +47,11 @@ def finish_orders(connection: Connection, job: Job, after: int) -> int | None:
             source=job.mapping.source,
             is_historical=job.mapping.is_historical,
         )
-        events.append(event)
+        events.setdefault(order.batch_id, []).append(event)
     statement = update(customer_order).where(customer_order.c.id == bindparam("order"))
     connection.execute(statement.values(total=bindparam("sum"), line_count=bindparam("count")), totals)
-    append_events(connection, job.vault, job.workspace, events, job.now)
+    for batch_id, those in events.items():
+        append_events(connection, job.vault, job.workspace, those, job.now, batch_id=batch_id)
     last: int = orders[-1].id
     return last
 

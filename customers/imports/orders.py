@@ -7,14 +7,15 @@ stored stays as it is: a line that comes again is unchanged, one that comes agai
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from core.bulk import insert_rows
 from core.clock import from_micros
 from core.database import batches, insert_ignore
-from customers.imports.bulk import insert_rows
+from customers.imports.changes import note_lines
 from customers.imports.job import Job, Outcome
 from customers.imports.order_customers import OrderCustomers
 from customers.imports.order_lines import AcceptedLines, Customer, Head, LineParser, columns_of
@@ -38,10 +39,13 @@ class OrderImporter:
         self._parser = LineParser(job)
         self._positions = Positions()
         self._customers = OrderCustomers(job)
-        self._products = OrderProducts()
+        self._products = OrderProducts(job)
 
     def skip(self, batch: Batch) -> None:
         self._positions.take(self._parser.keys(columns_of(batch)))
+
+    def prepare(self, batch: Batch) -> Batch:
+        return batch
 
     def import_batch(self, connection: Connection, batch: Batch) -> Outcome:
         if not batch.rows:
@@ -49,18 +53,19 @@ class OrderImporter:
         columns = columns_of(batch)
         keys = self._parser.keys(columns)
         stored = _find_orders(connection, {key for key in keys if type(key) is not Reason})
-        currencies = {key: currency for key, (_, currency, _) in stored.items()}
+        currencies = {key: order.currency for key, order in stored.items()}
         accepted = self._parser.accept(batch, columns, keys, self._positions.take(keys), currencies)
         people = self._customers.resolve(connection, accepted.heads)
         made = self._create(connection, accepted.heads, people)
-        ids = made | {key: order_id for key, (order_id, _, _) in stored.items()}
-        outcome = self._insert_lines(connection, batch, accepted, ids)
+        ids = made | {key: order.id for key, order in stored.items()}
+        others = {order.id for order in stored.values() if order.batch_id != self._job.batch_id}
+        outcome = self._insert_lines(connection, batch, accepted, ids, others)
         # Also those that an import which never ended left behind.
-        self._note([*made.values(), *(order_id for order_id, _, line_count in stored.values() if not line_count)])
+        self._note([*made.values(), *(order.id for order in stored.values() if not order.line_count)])
         if outcome.imported_count:
-            self._reopen(connection, {order_id for order_id, _, line_count in stored.values() if line_count})
+            self._reopen(connection, {order.id for order in stored.values() if order.line_count})
             self._products.write(connection, accepted.sold)
-        outcome.details.update(_described(accepted.heads, made))
+        outcome.details.update(_described(accepted.heads, made, people))
         return outcome
 
     def finish(self, connection: Connection) -> bool:
@@ -80,21 +85,23 @@ class OrderImporter:
             {
                 "key": key,
                 "kind": (OrderKind.RETURN if head.is_return else OrderKind.ORDER).value,
-                "profile_id": people[head.customer] if head.customer is not None else None,
+                "profile_id": people.get(head.customer) if head.customer is not None else None,
                 "placed_at": from_micros(head.placed_at),
                 "currency": head.currency,
+                "batch_id": self._job.batch_id,
             }
             for key, head in heads.items()
         ]
         return dict(insert_ignore(connection, customer_order, rows, returning=["key", "id"]))
 
     def _insert_lines(
-        self, connection: Connection, batch: Batch, accepted: AcceptedLines, ids: Mapping[str, int]
+        self, connection: Connection, batch: Batch, accepted: AcceptedLines, ids: Mapping[str, int], others: Set[int]
     ) -> Outcome:
         rows = [
             (ids[key], number, kind, sku, quantity, amount)
             for key, number, kind, sku, quantity, amount in accepted.lines
         ]
+        self._note_lines(connection, [row[:2] for row in rows if row[0] in others])
         new_count = insert_rows(connection, order_line, _COLUMNS, rows)
         outcome = Outcome(imported_count=new_count, refused=accepted.refused)
         if new_count < len(rows):
@@ -105,6 +112,11 @@ class OrderImporter:
                     outcome.refused.append(refused)
         outcome.unchanged_count = batch.read_count - new_count - len(outcome.refused)
         return outcome
+
+    def _note_lines(self, connection: Connection, places: Sequence[tuple[int, int]]) -> None:
+        """Lines that are new in orders that this import did not make."""
+        known = _find_lines(connection, {order_id for order_id, _ in places}) if places else {}
+        note_lines(connection, self._job.batch_id, [place for place in places if place not in known])
 
     def _reopen(self, connection: Connection, order_ids: set[int]) -> None:
         """Orders that had their totals and get more lines are totalled again."""
@@ -118,13 +130,13 @@ class OrderImporter:
             self.state["first"] = min(lowest, self.state.get("first", lowest))
 
 
-def _find_orders(connection: Connection, keys: Set[str]) -> dict[str, tuple[int, str, int]]:
-    """(id, currency, line count) of the orders that are stored."""
+def _find_orders(connection: Connection, keys: Set[str]) -> dict[str, Row[Any]]:
+    """Id, currency, line count and import of the orders that are stored."""
     order = customer_order.c
-    found: dict[str, tuple[int, str, int]] = {}
+    found: dict[str, Row[Any]] = {}
     for some in batches(sorted(keys), _LOOKUP_BATCH):
-        query = select(order.key, order.id, order.currency, order.line_count).where(order.key.in_(some))
-        found.update((key, (number, currency, count)) for key, number, currency, count in connection.execute(query))
+        query = select(order.key, order.id, order.currency, order.line_count, order.batch_id).where(order.key.in_(some))
+        found.update((row.key, row) for row in connection.execute(query))
     return found
 
 
@@ -138,10 +150,11 @@ def _find_lines(connection: Connection, order_ids: Set[int]) -> dict[tuple[int, 
     return found
 
 
-def _described(heads: Mapping[str, Head], made: Mapping[str, int]) -> Counter[str]:
+def _described(heads: Mapping[str, Head], made: Mapping[str, int], people: Mapping[Customer, int]) -> Counter[str]:
     new = [heads[key] for key in made]
     return Counter(
         orders=sum(not head.is_return for head in new),
         returns=sum(head.is_return for head in new),
         anonymous=sum(head.customer is None for head in new),
+        erased_before=sum(head.customer is not None and head.customer not in people for head in new),
     )

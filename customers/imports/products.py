@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from core.database import batches, upsert
 from customers.imports import values
+from customers.imports.changes import note_products
 from customers.imports.job import Job, Outcome, SimpleImporter
 from customers.imports.mapping import Column
 from customers.imports.rows import Parser, Record, RowParser, text_parser
@@ -68,6 +69,7 @@ class ProductImporter(SimpleImporter):
     def _store(self, connection: Connection, rows: list[Record], outcome: Outcome) -> None:
         stored = _find_products(connection, [row["sku"] for row in rows])
         changed: dict[str, Record] = {}
+        first = dict(stored)
         for row in rows:
             before = stored.get(row["sku"], _BLANK)
             after = {**before, **row, "attributes": {}}
@@ -78,7 +80,13 @@ class ProductImporter(SimpleImporter):
             outcome.details["products" if row["sku"] not in stored else "products_changed"] += 1
             stored[row["sku"]] = changed[row["sku"]] = after
         ready = [{**row, "updated_at": self.job.now} for row in changed.values()]
+        notes = {sku: (_noted(first.get(sku)), _noted(row) or {}) for sku, row in changed.items()}
+        note_products(connection, self.job.batch_id, notes)
         upsert(connection, product, ready, key=["sku"], update=[*_COMPARED, "attributes", "updated_at"])
+
+
+def _noted(row: Record | None) -> Record | None:
+    return None if row is None else {name: value for name, value in row.items() if name != "sku"}
 
 
 _BLANK: Record = {

@@ -7,6 +7,7 @@ on exactly where its last committed batch ended.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from core.log import mask
 from customers.imports.sources import Refused
 
 _MASK = "***"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-]?[\d.,]+")
 
 
 class RejectsFile:
@@ -43,7 +46,7 @@ class RejectsFile:
         with self._file.open("a", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             if is_new:
-                writer.writerow(["line", "reason", *self._columns])
+                writer.writerow(["line", "reason", *map(neutralised, self._columns)])
             for one in refused:
                 cells = (self._shown(place, cell) for place, cell in enumerate(one.cells))
                 writer.writerow([one.line, one.reason, *cells])
@@ -51,4 +54,9 @@ class RejectsFile:
     def _shown(self, place: int, cell: object) -> str:
         if cell is None or cell == "":
             return ""
-        return _MASK if place in self._personal else mask(str(cell))
+        return _MASK if place in self._personal else neutralised(mask(str(cell)))
+
+
+def neutralised(text: str) -> str:
+    """`text` as no spreadsheet takes it for a formula (CWE-1236); a number keeps its sign."""
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text

@@ -7,25 +7,27 @@ file, lines read = imported + unchanged + rejected.
 from __future__ import annotations
 
 import gc
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Counts
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from core.errors import ConfigError, InputError
+from core.errors import InputError
 from core.ids import content_hash
 from core.runtime import Runtime
-from core.suggest import did_you_mean
+from customers.imports.ahead import one_ahead
+from customers.imports.batch import Batch
+from customers.imports.checked_columns import check_columns, personal_places
 from customers.imports.checkpoint import Checkpoint, open_checkpoint, save_checkpoint
-from customers.imports.fields import FIELDS, ImportKind
+from customers.imports.fields import ImportKind
 from customers.imports.job import Importer, Job, Outcome
 from customers.imports.kinds import IMPORTERS
 from customers.imports.mapping import Mapping
 from customers.imports.rejects import RejectsFile
-from customers.imports.sources import Source, open_source
+from customers.imports.sources import Origin, Source, open_source
+from customers.imports.turns import Turn
 from customers.workspace import Workspace
 
 Progress = Callable[[int, int | None], None]
@@ -43,7 +45,7 @@ class ImportResult:
     """
 
     kind: ImportKind
-    file: Path
+    file: Path | str
     read_count: int
     imported_count: int
     unchanged_count: int
@@ -61,7 +63,7 @@ def run_import(
     runtime: Runtime,
     workspace: Workspace,
     kind: str,
-    file: Path,
+    file: Origin,
     mapping: Mapping,
     *,
     progress: Progress,
@@ -69,7 +71,7 @@ def run_import(
     now: datetime,
     batch_rows: int = BATCH_ROWS,
 ) -> ImportResult:
-    """Import `file`; `progress` is told the rows done and, where it is known, how many there are.
+    """Import the file or query `file`; `progress` is told the rows done and, where it is known, how many there are.
 
     Raises InputError or ConfigError, with its place, when file or mapping cannot be used at all. A file that was
     imported before with this mapping is not read again.
@@ -77,55 +79,75 @@ def run_import(
     if mapping.kind != kind:
         raise InputError(f"the mapping is for {mapping.kind} and not for {kind}: name its file with --mapping.")
     columns = mapping.column_names()
-    job = Job(runtime.vault, workspace, mapping, columns, now)
-    with open_source(file, mapping.format, mapping.encoding, mapping.delimiter, columns) as (source, fingerprint):
-        _check_columns(mapping, source, file)
+    with open_source(file, mapping, workspace) as (source, fingerprint):
+        check_columns(mapping, source, file)
         key = content_hash(f"{mapping.kind}:{fingerprint.digest}:{mapping.content_hash}")
         with runtime.database.transaction() as connection:
             checkpoint = open_checkpoint(connection, key, mapping.kind, file.name, now)
         if checkpoint.is_done:
             return _repeat(checkpoint, mapping, file)
-        rejects = RejectsFile(rejects_file, columns, _personal(mapping, workspace, columns))
-        if rejects.length() < checkpoint.rejects_length:
-            # Without what was rejected so far the file of rejects would be a lie: read everything again.
-            checkpoint = Checkpoint(checkpoint.key, state=checkpoint.state)
-        rejects.cut(checkpoint.rejects_length)
-        importer = IMPORTERS[mapping.kind](job)
-        importer.state = checkpoint.state
-        with _rare_collections():
-            _read(runtime, importer, source, checkpoint, rejects, columns, progress, batch_rows)
-            _finish(runtime, importer, checkpoint, now)
+        turn = Turn(runtime, checkpoint.batch_id, f"the import of {file.name}")
+        turn.take()
+        try:
+            with runtime.database.transaction() as connection:
+                # Somebody else may have brought it on since we looked.
+                checkpoint = open_checkpoint(connection, key, mapping.kind, file.name, now)
+            if checkpoint.is_done:
+                return _repeat(checkpoint, mapping, file)
+            job = Job(runtime.vault, workspace, mapping, columns, now, checkpoint.batch_id)
+            rejects = RejectsFile(rejects_file, columns, personal_places(mapping, workspace))
+            checkpoint = _run(runtime, job, source, checkpoint, rejects, turn, progress, batch_rows)
+        finally:
+            turn.release()
     return _result(checkpoint, mapping, file, rejects_file)
 
 
-def _read(
+def _run(
     runtime: Runtime,
-    importer: Importer,
+    job: Job,
     source: Source,
     checkpoint: Checkpoint,
     rejects: RejectsFile,
-    columns: Sequence[str],
+    turn: Turn,
     progress: Progress,
     batch_rows: int,
-) -> None:
+) -> Checkpoint:
+    """Import what the checkpoint leaves to be done; answers the last checkpoint."""
+    if rejects.length() < checkpoint.rejects_length:
+        # Without what was rejected so far the file of rejects would be a lie: read everything again.
+        checkpoint = Checkpoint(checkpoint.batch_id, state=checkpoint.state)
+    rejects.cut(checkpoint.rejects_length)
+    importer = IMPORTERS[job.mapping.kind](job)
+    importer.state = checkpoint.state
+    with _rare_collections():
+        waiting = _not_done(importer, source.iter_batches(job.columns, batch_rows), checkpoint.row_count)
+        for number, (batch, prepared) in enumerate(one_ahead(waiting, importer.prepare), start=1):
+            with runtime.database.transaction() as connection:
+                turn.renew(connection)
+                outcome = importer.import_batch(connection, prepared)
+                outcome.refused.sort(key=lambda refused: refused.line)
+                rejects.append(outcome.refused)
+                checkpoint.row_count += batch.read_count
+                _count(checkpoint, outcome)
+                checkpoint.state = importer.state
+                checkpoint.rejects_length = rejects.length()
+                save_checkpoint(connection, checkpoint)
+            progress(checkpoint.row_count, source.row_count)
+            if number % _BATCHES_BETWEEN_COLLECTIONS == 0:
+                gc.collect()
+        _finish(runtime, importer, checkpoint, turn, job.now)
+    return checkpoint
+
+
+def _not_done(importer: Importer, batches: Iterable[Batch], done_count: int) -> Iterator[Batch]:
+    """The batches after the first `done_count` rows; the importer hears of the others."""
     row_count = 0
-    for number, batch in enumerate(source.iter_batches(columns, batch_rows)):
+    for batch in batches:
         row_count += batch.read_count
-        if row_count <= checkpoint.row_count:
+        if row_count <= done_count:
             importer.skip(batch)
-            continue
-        if number % _BATCHES_BETWEEN_COLLECTIONS == 0:
-            gc.collect()
-        with runtime.database.transaction() as connection:
-            outcome = importer.import_batch(connection, batch)
-            outcome.refused.sort(key=lambda refused: refused.line)
-            rejects.append(outcome.refused)
-            checkpoint.row_count = row_count
-            _count(checkpoint, outcome)
-            checkpoint.state = importer.state
-            checkpoint.rejects_length = rejects.length()
-            save_checkpoint(connection, checkpoint)
-        progress(row_count, source.row_count)
+        else:
+            yield batch
 
 
 @contextmanager
@@ -140,10 +162,11 @@ def _rare_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _finish(runtime: Runtime, importer: Importer, checkpoint: Checkpoint, now: datetime) -> None:
+def _finish(runtime: Runtime, importer: Importer, checkpoint: Checkpoint, turn: Turn, now: datetime) -> None:
     remains = True
     while remains:
         with runtime.database.transaction() as connection:
+            turn.renew(connection)
             remains = importer.finish(connection)
             checkpoint.state = importer.state
             save_checkpoint(connection, checkpoint, None if remains else now)
@@ -156,53 +179,17 @@ def _count(checkpoint: Checkpoint, outcome: Outcome) -> None:
     checkpoint.details.update(outcome.details)
 
 
-def _check_columns(mapping: Mapping, source: Source, file: Path) -> None:
-    """Every mapped column must stand in the file; the fault points at the mapping."""
-    if source.columns is None:
-        return
-    doubled = [name for name, times in Counter(source.columns).items() if times > 1 and name in mapping.column_names()]
-    if doubled:
-        raise InputError(f"{file} has two columns named '{doubled[0]}': rename one of them.")
-    places: dict[str | None, tuple[str, ...]] = {}
-    if mapping.returns is not None:
-        places[mapping.returns.column] = ("returns", "column")
-    for name, spec in mapping.columns.items():
-        is_long = mapping.located is not None and isinstance(mapping.located.data["columns"][name], dict)
-        places[spec.column] = ("columns", name, "column") if is_long else ("columns", name)
-    faults = []
-    for name in mapping.column_names():
-        if name in source.columns:
-            continue
-        message = f"{file.name} has no column '{name}'"
-        hint = did_you_mean(name, source.columns) or "it has " + ", ".join(source.columns[:20])
-        if mapping.located is None:
-            raise InputError(f"{message}, {hint}")
-        faults.append(mapping.located.fault("E120", places[name], message, hint))
-    if faults:
-        raise ConfigError(faults)
-
-
-def _personal(mapping: Mapping, workspace: Workspace, columns: Sequence[str]) -> frozenset[int]:
-    """The places of cells with personal data: addresses, and attributes that are personal or not declared."""
-    fields = FIELDS[mapping.kind]
-    places = set()
-    for name, column in mapping.columns.items():
-        spec = workspace.attributes.get(name)
-        is_plain = name in fields.known - fields.personal or name.startswith("consent.")
-        if column.column is not None and not is_plain and (spec is None or spec.is_personal):
-            places.add(columns.index(column.column))
-    return frozenset(places)
-
-
-def _repeat(checkpoint: Checkpoint, mapping: Mapping, file: Path) -> ImportResult:
+def _repeat(checkpoint: Checkpoint, mapping: Mapping, file: Origin) -> ImportResult:
     there = checkpoint.imported_count + checkpoint.unchanged_count
-    return ImportResult(mapping.kind, file, checkpoint.row_count, 0, there, dict(checkpoint.refused), is_repeat=True)
+    return ImportResult(
+        mapping.kind, _told(file), checkpoint.row_count, 0, there, dict(checkpoint.refused), is_repeat=True
+    )
 
 
-def _result(checkpoint: Checkpoint, mapping: Mapping, file: Path, rejects_file: Path) -> ImportResult:
+def _result(checkpoint: Checkpoint, mapping: Mapping, file: Origin, rejects_file: Path) -> ImportResult:
     return ImportResult(
         kind=mapping.kind,
-        file=file,
+        file=_told(file),
         read_count=checkpoint.row_count,
         imported_count=checkpoint.imported_count,
         unchanged_count=checkpoint.unchanged_count,
@@ -210,3 +197,8 @@ def _result(checkpoint: Checkpoint, mapping: Mapping, file: Path, rejects_file: 
         details={name: count for name, count in checkpoint.details.items() if count},
         rejects_file=rejects_file if checkpoint.refused else None,
     )
+
+
+def _told(file: Origin) -> Path | str:
+    """What may be shown: a query's address holds a password."""
+    return file if isinstance(file, Path) else file.name

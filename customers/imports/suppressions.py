@@ -10,9 +10,10 @@ from customers.identities import lookup_of
 from customers.imports import values
 from customers.imports.consent_words import CHANNELS, address_kind
 from customers.imports.job import Job, Outcome, SimpleImporter
-from customers.imports.rows import Parser, RowParser, identifier_parser, instant_parser, text_parser
-from customers.imports.sources import Batch
+from customers.imports.rows import Parsed, Parser, RowParser, identifier_parser, instant_parser, text_parser
+from customers.imports.sources import Batch, Refused
 from customers.imports.values import RefusedError
+from customers.reindex import adopt_old_lookups
 from customers.suppression import NewSuppression, SuppressionReason, suppress_all
 from customers.tables import IdentityKind
 
@@ -41,26 +42,37 @@ class SuppressionImporter(SimpleImporter):
             parsers["occurred_at"] = instant_parser(job, job.mapping.columns["occurred_at"])
         self._parser = RowParser(job, parsers)
 
-    def import_batch(self, connection: Connection, batch: Batch) -> Outcome:
+    def read(self, batch: Batch) -> tuple[list[tuple[Parsed, NewSuppression]], list[Refused]]:
+        """The good rows with the stop that each of them means, and the others."""
         records, refused = self._parser.records(batch)
-        outcome = Outcome(refused=refused)
         stops = []
         for parsed in records:
             record = parsed.record
             channel = record.get("channel") or ("email" if record.get("email") else "sms")
             if channel not in CHANNELS:
-                outcome.refused.append(parsed.refused("unknown_channel"))
+                refused.append(parsed.refused("unknown_channel"))
                 continue
             kind = address_kind(channel)
             if not record.get(kind):
-                outcome.refused.append(parsed.refused("missing_address"))
+                refused.append(parsed.refused("missing_address"))
                 continue
             lookup = lookup_of(self.job.vault, kind, record[kind])
             reason = record.get("reason") or SuppressionReason.MANUAL
             at = record.get("occurred_at") or self.job.now
-            stops.append(NewSuppression(channel, lookup, reason, f"import:{self.job.mapping.source}", at))
-        outcome.imported_count = suppress_all(connection, stops)
-        outcome.unchanged_count = len(stops) - outcome.imported_count
+            stops.append((parsed, NewSuppression(channel, lookup, reason, f"import:{self.job.mapping.source}", at)))
+        return stops, refused
+
+    def import_batch(self, connection: Connection, batch: Batch) -> Outcome:
+        read, refused = self.read(batch)
+        outcome = Outcome(refused=refused)
+        addresses: dict[IdentityKind, list[str]] = {}
+        for parsed, stop in read:
+            kind = address_kind(stop.channel)
+            addresses.setdefault(kind, []).append(parsed.record[kind])
+        for kind, values_of_kind in addresses.items():
+            adopt_old_lookups(connection, self.job.vault, kind, values_of_kind)
+        outcome.imported_count = suppress_all(connection, [stop for _, stop in read], batch_id=self.job.batch_id)
+        outcome.unchanged_count = len(read) - outcome.imported_count
         outcome.details["suppressions"] = outcome.imported_count
         return outcome
 

@@ -7,6 +7,7 @@ few values again and again; that makes the importer fast.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,9 @@ from core.clock import to_micros
 _MEMO_SIZE = 100_000
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _TOO_LARGE = Decimal(10) ** 12
+_WITH_COMMA = re.compile(r"[+-]?[\d.\s']*\d,[\d.,]*")
+_PROTECTED = re.compile(r"'([=+@-].*|\d+)", re.DOTALL)
+_OLDEST_YEARS = 120
 
 
 class Reason(str):
@@ -53,7 +57,10 @@ class Memo(dict[Any, Any]):
 
 
 def text(cell: Any) -> str | None:
-    """Text without the blanks around it; None for an empty cell. A number that a file stores as 17850.0 is 17850."""
+    """Text without the blanks around it; None for an empty cell. A number that a file stores as 17850.0 is 17850.
+
+    An apostrophe that keeps spreadsheets from running or rounding a cell ('+44…, '007) is none of the text.
+    """
     if cell is None:
         return None
     if isinstance(cell, float):
@@ -61,20 +68,23 @@ def text(cell: Any) -> str | None:
             return None
         return str(int(cell)) if cell.is_integer() else str(cell)
     word = str(cell).strip()
+    if word[:1] == "'" and _PROTECTED.fullmatch(word):
+        word = word[1:]
     if "\x00" in word:  # PostgreSQL holds no such text
         raise RefusedError("wrong_characters")
     return word or None
 
 
 def number(cell: Any, reason: str = "wrong_number", scale: Decimal | None = None) -> Decimal | None:
-    """An exact decimal with a point; None for an empty cell."""
+    """An exact decimal with a point; None for an empty cell. Commas are read before, see `decimal_commas`."""
     word = text(cell) if not isinstance(cell, float) else repr(cell)
     if word is None or word == "nan":
         return None
     try:
         value = Decimal(word)
     except InvalidOperation:
-        raise RefusedError(reason) from None
+        # 12,50 and 1,250 look alike: the mapping has to say what a comma means.
+        raise RefusedError("comma_in_number" if _WITH_COMMA.fullmatch(word) else reason) from None
     if not value.is_finite() or "_" in word or abs(value) >= _TOO_LARGE:
         raise RefusedError(reason)
     return value if scale is None else value * scale
@@ -122,6 +132,14 @@ def day(cell: Any, layout: str | None) -> str | None:
     """A date of the calendar as YYYY-MM-DD."""
     moment = _moment(cell, layout)
     return None if moment is None else moment.date().isoformat()
+
+
+def birthday(cell: Any, layout: str | None, today: date) -> str | None:
+    """A day on which somebody who lives was born, as YYYY-MM-DD."""
+    born = day(cell, layout)
+    if born is not None and not f"{today.year - _OLDEST_YEARS}" <= born <= today.isoformat():
+        raise RefusedError("impossible_birthday")
+    return born
 
 
 def truth(cell: Any) -> bool | None:

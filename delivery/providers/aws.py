@@ -62,7 +62,7 @@ _NOT_ALLOWED = (401, 403)
 _DAY_IS_OVER = "Daily message quota exceeded"
 
 
-def create_client(service: str, *, region: str, endpoint_url: str, connections: int) -> Any:
+def create_client(service: str, *, region: str, endpoint_url: str, connections: int, read_timeout_s: int = 30) -> Any:
     """A boto3 client that makes each call exactly once."""
     session = boto3.session.Session(region_name=region)
     credentials: dict[str, str] = {}
@@ -74,7 +74,7 @@ def create_client(service: str, *, region: str, endpoint_url: str, connections: 
         retries={"total_max_attempts": 1},
         max_pool_connections=connections,
         connect_timeout=5,
-        read_timeout=30,
+        read_timeout=read_timeout_s,
         tcp_keepalive=True,
     )
     # boto3's stubs type every service apart; the name comes from our own three callers.

@@ -19,6 +19,8 @@ _STATUSES = {
 }
 _REASONS = {
     Reason.ERASED: "the profile was erased",
+    Reason.RESTRICTED: "the person asked that the data be used for nothing",
+    Reason.OBJECTED: "the person objected to marketing",
     Reason.NO_ADDRESS: "there is no address for this channel",
     Reason.SUPPRESSED: "the address bounced, complained, opted out, or was stopped by hand",
     Reason.CONSENT: "no consent for this channel and topic is in force",
@@ -33,11 +35,13 @@ _REASONS = {
     Reason.EXIT: "the person left the journey first",
     Reason.STOPPED: "the journey or the launch was stopped",
     Reason.NO_OFFER: "no offer was left that this person may see",
+    Reason.RESTORED: "it was due between a backup and its restore, and may have gone out then",
 }
 _REFUSALS = {
     Refusal.LATE: "the event arrived later than `max_age` allows",
     Refusal.NO_KEY: "the event lacks the property that `key` names",
     Refusal.ERASED: "the profile was erased",
+    Refusal.RESTRICTED: "the person asked that the data be used for nothing",
     Refusal.SUPPRESSED: "every address of the profile is suppressed",
     Refusal.CONDITION: "`if` did not hold",
     Refusal.ACTIVE: "the person is inside already, with the same key",

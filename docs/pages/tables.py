@@ -18,7 +18,7 @@ from docs.pages.markdown import code, first_paragraph, page, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _PACKAGES = ("core", "customers", "delivery", "tracking", "segments", "recommender", "campaigns", "journeys")
-_IS_TABLE = re.compile(r"^(\w+) = Table\(", re.MULTILINE)
+_IS_TABLE = re.compile(r"^([a-z]\w*) = Table\(", re.MULTILINE)
 _IS_COLUMN = re.compile(r'^\s+Column\("(\w+)"')
 _KINDS: tuple[tuple[type, str], ...] = (
     (Instant, "instant"),

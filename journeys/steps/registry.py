@@ -15,6 +15,7 @@ from journeys.steps import (
     repeat,
     set_attributes,
     split,
+    task,
     wait,
     wait_for,
     wait_until,
@@ -29,6 +30,7 @@ VERBS: Mapping[str, Verb] = {
         set_attributes.VERB,
         emit.VERB,
         offer.VERB,
+        task.VERB,
         wait.VERB,
         wait_until.VERB,
         wait_for.VERB,
@@ -42,4 +44,4 @@ VERBS: Mapping[str, Verb] = {
 }
 
 # Words of the language that no verb acts on yet.
-NOT_YET = frozenset({"voice", "letter", "webhook", "push", "add_to", "remove_from", "task", "start_journey", "bandit"})
+NOT_YET = frozenset({"voice", "letter", "webhook", "push", "add_to", "remove_from", "start_journey", "bandit"})

@@ -87,6 +87,7 @@ class Run:
             outcomes=self.outcomes,
             messages=self.messages,
             own_steps=self.journey.by_id.keys(),
+            tasks={step: str(one["task_id"]) for step, one in self.results.items() if "task_id" in one},
         )
 
     @property

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.account import Account
-from sandbox.wire import ses_operations, sms, sns, sqs
+from sandbox.wire import kms, ses_operations, sms, sns, sqs
 from sandbox.wire.authorisation import signed_service
 from sandbox.wire.operations import Operation
 from sandbox.wire.protocols import AWS_JSON, QUERY, REST_JSON, AwsError, Call, Protocol
@@ -64,6 +64,7 @@ SERVICES = {
     "sns": Service(QUERY, _by_action),
     "sqs": Service(AWS_JSON, _by_target(sqs.OPERATIONS)),
     "sms-voice": Service(AWS_JSON, _by_target(sms.OPERATIONS)),
+    "kms": Service(AWS_JSON, _by_target(kms.OPERATIONS)),
 }
 
 

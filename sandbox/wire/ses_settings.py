@@ -44,7 +44,7 @@ async def get_account(account: Account, _call: Call) -> Document:
     return {
         "DedicatedIpAutoWarmupEnabled": False,
         "EnforcementStatus": "SHUTDOWN" if behaviour.suspended else "HEALTHY",
-        "ProductionAccessEnabled": True,
+        "ProductionAccessEnabled": not behaviour.trial,
         "SendQuota": {
             "Max24HourSend": quota.max_24_hour_send,
             "MaxSendRate": quota.max_send_rate,
@@ -148,27 +148,30 @@ async def create_email_identity(account: Account, call: Call) -> Document:
     if name in account.identities:
         raise AwsError("AlreadyExistsException", f"Email identity {name} already exist.")
     account.identities.add(name)
-    return _identity_document(name)
+    return _identity_document(account, name)
 
 
 async def get_email_identity(account: Account, call: Call) -> Document:
     name = call.arguments["EmailIdentity"]
     if name not in account.identities:
         raise AwsError("NotFoundException", f"Email identity {name} does not exist.", 404)
-    return _identity_document(name) | {
+    document = _identity_document(account, name)
+    return document | {
         "FeedbackForwardingStatus": True,
-        "VerificationStatus": "SUCCESS",
+        "MailFromAttributes": {"BehaviorOnMxFailure": "USE_DEFAULT_VALUE"},
+        "VerificationStatus": document["DkimAttributes"]["Status"],
         "Policies": {},
     }
 
 
-def _identity_document(name: str) -> dict[str, Any]:
+def _identity_document(account: Account, name: str) -> dict[str, Any]:
+    is_verified = name.rpartition("@")[2].lower() not in account.behaviour.unverified
     return {
         "IdentityType": "EMAIL_ADDRESS" if "@" in name else "DOMAIN",
-        "VerifiedForSendingStatus": True,
+        "VerifiedForSendingStatus": is_verified,
         "DkimAttributes": {
             "SigningEnabled": True,
-            "Status": "SUCCESS",
+            "Status": "SUCCESS" if is_verified else "PENDING",
             "Tokens": [f"sandbox{number}" for number in (1, 2, 3)],
             "SigningAttributesOrigin": "AWS_SES",
             "CurrentSigningKeyLength": "RSA_2048_BIT",

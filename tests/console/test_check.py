@@ -27,6 +27,26 @@ def test_finds_nothing_wrong_with_the_worked_projects(name: str) -> None:
     assert not has_errors(checked.faults)
 
 
+@pytest.mark.parametrize(
+    ("opens", "codes"),
+    [
+        ("individual", set()),
+        ("aggregate", {"W205"}),
+        ("{default: individual, countries: {FR: off}}", {"W205"}),
+        ("{default: individual, countries: {fr: off}}", {"E103"}),
+        ("{default: sometimes}", {"E103"}),
+    ],
+)
+def test_warns_of_opens_when_a_segment_counts_on_what_is_not_tracked(
+    tmp_path: Path, opens: str, codes: set[str]
+) -> None:
+    head = "workspace: shop\ntimezone: UTC\ncurrency: GBP\n"
+    (tmp_path / "workspace.yaml").write_text(f"{head}tracking: {{opens: {opens}}}\n")
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / "readers.yaml").write_text("segment: readers\nwho: [{message: summer, was: opened}]\n")
+    assert {fault.code for fault in check_project(load_project(tmp_path)).faults} == codes
+
+
 def test_folder_without_a_workspace_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="postilion init"):
         load_project(tmp_path)

@@ -166,7 +166,7 @@ senders: {shop: {from: Acme <hello@acme.example>, reply_to: help@acme.example, c
 quiet_hours: {from: 21:00, to: 08:00}
 legal_hours: [{from: 08:00, to: 21:00, weekday: [mon, sat], channels: [sms], country: US}]
 limits: [{messages: 3, per: 7d, scope: workspace}]
-retention: {message: 2y}
+retention: {messages: 2y}
 global_holdout: 2.5%
 approve: {above: 5000}
 tracking: {domain: t.acme.example, opens: off, utm: true}
@@ -183,7 +183,7 @@ columns:
   price: {column: UnitPrice, scale: 100}
   ordered_at: {column: InvoiceDate, format: "%Y-%m-%d"}
   shop: {value: web}
-skip: {Country: {in: [Unspecified]}}
+skip: [Country]
 returns: {column: InvoiceNo, starts_with: C}
 product_codes: '^\d{5}[A-Z]*$'
 synthesise: {email: "customer-{external_id}@shop.sandbox.invalid", consent: [email.marketing]}

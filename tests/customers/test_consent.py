@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from itertools import permutations
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from core.database import Database
@@ -41,48 +38,6 @@ def entry(
         key=f"{who}:{topic}:{status}:{hours}:{lasts}",
         expires_at=None if lasts is None else NOW + timedelta(hours=lasts),
     )
-
-
-def expected(history: Sequence[NewConsent], topic: str) -> ConsentStatus:
-    """The rule in words: the latest entry counts, a withdrawal wins a tie, a grant that ran out is unknown."""
-    relevant = [one for one in history if one.topic in (topic, WHOLE_CHANNEL)]
-    if not relevant:
-        return UNKNOWN
-    last = max(one.occurred_at for one in relevant)
-    latest = [one for one in relevant if one.occurred_at == last]
-    if any(one.status is WITHDRAWN for one in latest):
-        return WITHDRAWN
-    return GRANTED if any(one.expires_at is None or one.expires_at > NOW for one in latest) else UNKNOWN
-
-
-entries = st.builds(
-    entry,
-    st.sampled_from([GRANTED, WITHDRAWN]),
-    st.integers(-3, 0),
-    st.sampled_from(["news", "offers", WHOLE_CHANNEL]),
-    who=st.sampled_from(["alice", "bob"]),
-    lasts=st.sampled_from([None, None, -1, 1]),
-)
-
-
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(entries, max_size=6), again=st.data())
-def test_the_state_is_the_same_when_entries_come_in_any_order_and_twice(
-    database: Database, history: list[NewConsent], again: st.DataObject
-) -> None:
-    arrival = again.draw(st.permutations(history + history[:2]))
-    with database.transaction() as connection:
-        connection.execute(delete(consent_entry))
-        for one in arrival:
-            record_consents(connection, [one], NOW)
-        for topic in ("news", "offers"):
-            states = consent_of(connection, "email", topic, ["alice", "bob"], NOW)
-            for who in ("alice", "bob"):
-                assert states[who] is expected([one for one in history if one.lookup == who], topic)
-            granted = set(connection.execute(granted_lookups("email", topic, NOW)).scalars())
-            denied = set(connection.execute(denied_lookups("email", topic, NOW)).scalars())
-        assert granted == {who for who, state in states.items() if state is GRANTED}
-        assert denied == {who for who, state in states.items() if state is WITHDRAWN}
 
 
 def test_every_older_topic_grant_is_beaten_when_bob_leaves_the_channel(database: Database) -> None:

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import cycle
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, select
 
 from core.database import Database
 from core.errors import InputError
 from core.vault import Vault
-from customers.identities import Linking, resolve
-from customers.log import NewEvent, append_events
+from customers.identities import Linking, normalise, resolve, resolve_all, resolve_each
+from customers.log import NewEvent, append_events, logged_event, open_properties
 from customers.profiles import find_profile, get_profile, load_profiles, set_attributes
 from customers.tables import IdentityKind, ProfileStatus, customer_event, identity, profile, sealed_attribute
+from customers.tombstones import bury, lift
 from customers.workspace import Workspace
 from tests.customers.conftest import NOW
 
@@ -61,7 +68,9 @@ def test_a_visitor_brings_its_history_when_it_turns_out_to_be_alice(
         seen = NewEvent("product_viewed", NOW, "web", "e1", dave, {"product_id": "TEA-001", "note": "for mum"})
         append_events(connection, vault, workspace, [seen], NOW)
         assert resolve(connection, vault, {NAME: "alice", VISITOR: "cookie-1"}, NOW) == alice
-        assert connection.execute(select(customer_event.c.profile_id)).scalars().all() == [alice]
+        logged = connection.execute(select(customer_event).order_by(customer_event.c.id)).all()
+        assert [(row.name, row.profile_id) for row in logged] == [("product_viewed", alice), ("profile_merged", alice)]
+        assert open_properties(vault, logged_event(logged[0])) == {"product_id": "TEA-001", "note": "for mum"}
         merged = connection.execute(select(profile).where(profile.c.id == dave)).one()
         assert (merged.status, merged.merged_into) == (ProfileStatus.MERGED, alice)
 
@@ -117,3 +126,105 @@ def test_an_attribute_is_refused_when_its_value_is_impossible(
         assert alice is not None
         with pytest.raises(InputError, match="birthday: this is not a date"):
             set_attributes(connection, vault, workspace, alice, {"birthday": "1987-02-30"}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("Anna@BÜCHER.example", "anna@xn--bcher-kva.example"),
+        ("anna@XN--BCHER-KVA.example", "anna@xn--bcher-kva.example"),
+        ("anna@bu\N{COMBINING DIAERESIS}cher.example", "anna@xn--bcher-kva.example"),
+        ("anna@straße.example", "anna@xn--strae-oqa.example"),
+        ("anna@例え。example", "anna@xn--r8jz45g.example"),
+        ("Anna+News@shop.example", "anna+news@shop.example"),
+        ("a.nna@shop.example", "a.nna@shop.example"),
+    ],
+)
+def test_an_address_has_one_spelling_when_it_is_typed_in_many(typed: str, stored: str) -> None:
+    assert normalise(EMAIL, typed) == stored
+
+
+def test_somebody_erased_stays_unknown_when_calls_go_on(database: Database, vault: Vault) -> None:
+    marks = {vault.tombstones(kind, value)[0]: kind for kind, value in ((NAME, "alice"), (EMAIL, "alice@shop.example"))}
+    with database.transaction() as connection:
+        bury(connection, marks, NOW)
+        people = [
+            {NAME: "alice"},
+            {NAME: "alice", EMAIL: "alice@shop.example"},
+            {NAME: "alice", VISITOR: "fresh"},
+            {NAME: "bob"},
+        ]
+        found = resolve_each(connection, vault, people, NOW)
+        assert [(one.profile_id is None, one.is_buried) for one in found] == [
+            (True, True),
+            (True, True),
+            (False, False),
+            (False, False),
+        ]
+        assert connection.execute(select(identity.c.kind).order_by(identity.c.id)).scalars().all() == [VISITOR, NAME]
+        assert lift(connection, vault, NAME, "alice", NOW)
+        assert resolve(connection, vault, {NAME: "alice"}, NOW) is not None
+
+
+CALLS = st.lists(
+    st.tuples(st.sampled_from(["identify", "track"]), st.sampled_from(["alice", "bob", None]), st.integers(0, 3)),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(calls=CALLS, data=st.data())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_same_people_come_out_in_whatever_order_and_however_often_calls_arrive(
+    database: Database,
+    vault: Vault,
+    workspace: Workspace,
+    calls: list[tuple[str, str | None, int]],
+    data: st.DataObject,
+) -> None:
+    """Each visitor is one user's: of a shared device rule 2 says that the order counts."""
+    owner: dict[int, str] = {}
+    for _, user, visitor in calls:
+        if user is not None:
+            owner.setdefault(visitor, user)
+    calls = [(kind, owner[visitor] if user else None, visitor) for kind, user, visitor in calls]
+    numbered = list(enumerate(calls))
+    again = data.draw(st.lists(st.sampled_from(numbered), max_size=4))
+    shuffled = data.draw(st.permutations(numbered + again))
+    with database.transaction() as connection:
+        straight = partition(connection, vault, workspace, numbered, [len(numbered)])
+        cuts = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+        assert partition(connection, vault, workspace, shuffled, cuts) == straight
+
+
+def partition(
+    connection: Connection,
+    vault: Vault,
+    workspace: Workspace,
+    calls: Sequence[tuple[int, tuple[str, str | None, int]]],
+    cuts: Sequence[int],
+) -> set[frozenset[str]]:
+    """Which names, visitors and events are one person's, when the calls arrive in batches of these sizes."""
+    salt = f"{uuid4().hex}:"
+    rest, sizes = list(calls), cycle(cuts)
+    while rest:
+        size = next(sizes)
+        batch, rest = rest[:size], rest[size:]
+        people = [
+            {VISITOR: f"{salt}v{visitor}"} | ({NAME: salt + user} if user else {}) for _, (_, user, visitor) in batch
+        ]
+        linking = [Linking.STRONG if kind == "identify" else Linking.WEAK for _, (kind, _, _) in batch]
+        owners = resolve_all(connection, vault, people, NOW, linking=linking)
+        events = [
+            NewEvent("product_viewed", NOW, "web", f"{salt}e{number}", who)
+            for (number, _), who in zip(batch, owners, strict=True)
+        ]
+        append_events(connection, vault, workspace, events, NOW)
+    people_of: dict[int, set[str]] = {}
+    for row in connection.execute(select(identity)):
+        if row.lookup.startswith(salt):
+            people_of.setdefault(row.profile_id, set()).add(row.lookup.removeprefix(salt))
+    keys = select(customer_event.c.id, customer_event.c.profile_id).where(customer_event.c.name == "product_viewed")
+    last = list(connection.execute(keys.order_by(customer_event.c.id.desc()).limit(len({n for n, _ in calls}))))
+    counts = Counter(who for _, who in last)
+    return {frozenset({*names, f"{counts[who]} events"}) for who, names in people_of.items()}

@@ -1,15 +1,27 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from hypothesis import given, settings
+from hypothesis.strategies import integers, lists, sampled_from, tuples
 from sqlalchemy import select
 
+import migrations
+from core.clock import ManualClock
+from core.database import Database
+from core.keys import create_key
 from core.runtime import Runtime
+from core.settings import Settings
+from core.vault import Vault, open_key_store
 from customers.consent import ConsentStatus, NewConsent, consent_of, record_consents
 from customers.identities import lookup_of
 from customers.profiles import find_profile, get_profile
 from customers.suppression import find_suppressed
 from customers.tables import IdentityKind, customer_event, identity, profile
+from customers.tombstones import bury
 from tests.customers.conftest import NOW
 from tests.customers.importing import contents, import_text
 
@@ -182,3 +194,65 @@ def test_events_become_the_log_when_a_visitor_turns_out_to_be_alice(runtime: Run
     assert loaded.attributes == {"first_name": "Alice", "tier": "gold"}
     again = import_text(runtime, tmp_path, EVENTS.replace("historical: true", ""), "\n".join(lines), ending="jsonl")
     assert (again.imported_count, again.unchanged_count) == (0, 4)
+
+
+def test_nobody_is_made_when_every_identifier_of_a_row_was_erased(runtime: Runtime, tmp_path: Path) -> None:
+    marks = {
+        runtime.vault.tombstones(kind, value)[0]: kind.value
+        for kind, value in (
+            (IdentityKind.EXTERNAL_ID, "alice"),
+            (IdentityKind.EMAIL, "alice@shop.example"),
+            (IdentityKind.PHONE, "+442079460018"),
+        )
+    }
+    with runtime.database.transaction() as connection:
+        bury(connection, marks, NOW)
+    result = import_text(runtime, tmp_path, PROFILES, HEADER + "".join(PEOPLE.splitlines(keepends=True)[1:3]))
+    assert (result.imported_count, result.unchanged_count, result.details["erased_before"]) == (1, 1, 1)
+    lookup = lookup_of(runtime.vault, "email", "alice@shop.example")
+    with runtime.database.read() as connection:
+        assert find_profile(connection, runtime.vault, IdentityKind.EXTERNAL_ID, "alice") is None
+        assert len(connection.execute(select(profile)).all()) == 1
+        assert consent_of(connection, "email", "marketing", [lookup], NOW) == {lookup: ConsentStatus.UNKNOWN}
+
+
+def test_rows_are_refused_for_their_first_wrong_cell_when_several_are_wrong(runtime: Runtime, tmp_path: Path) -> None:
+    text = HEADER + "dirt;no(at)mail;12;;30.02.1987;;seven;Atlantis;Mars/Base;perhaps;\n;;;Nobody;30.02.1987;;;;;;\n"
+    result = import_text(runtime, tmp_path, PROFILES, text)
+    assert result.rejected == {"wrong_email": 1, "impossible_date": 1}
+
+
+@contextmanager
+def shop_in(folder: Path) -> Iterator[Runtime]:
+    """A shop of its own in `folder`."""
+    migrations.upgrade(f"sqlite:///{folder / 'shop.db'}")
+    vault = Vault(create_key(folder / "shop.key"), open_key_store(f"sqlite:///{folder / 'keys.db'}"))
+    vault.create_store()
+    database = Database(f"sqlite:///{folder / 'shop.db'}")
+    yield Runtime(Settings(), database, vault, ManualClock(NOW))
+    vault.close()
+    database.close()
+
+
+@settings(max_examples=25)
+@given(
+    said=lists(tuples(sampled_from(["granted", "denied", ""]), integers(1, 28)), min_size=1, max_size=6),
+    cuts=integers(1, 3),
+)
+def test_an_import_never_turns_a_denial_into_a_grant_whatever_the_files_say(
+    said: list[tuple[str, int]], cuts: int
+) -> None:
+    """Each file is imported in turn; once the state is withdrawn, no file makes it granted again."""
+    with TemporaryDirectory() as name, shop_in(Path(name)) as runtime:
+        lookup = lookup_of(runtime.vault, "email", "bob@shop.example")
+        was_withdrawn = False
+        for number in range(0, len(said), cuts):
+            rows = "".join(
+                f"bob;bob@shop.example;;{number};;;;;;{word};2026-05-{day:02d}T10:00:00Z\n"
+                for word, day in said[number : number + cuts]
+            )
+            import_text(runtime, Path(name), PROFILES, HEADER + rows)
+            with runtime.database.read() as connection:
+                state = consent_of(connection, "email", "marketing", [lookup], NOW)[lookup]
+            assert not (was_withdrawn and state is ConsentStatus.GRANTED)
+            was_withdrawn = was_withdrawn or state is ConsentStatus.WITHDRAWN

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.cursors import Position
 from core.database import Database
@@ -27,6 +27,22 @@ def test_an_event_is_logged_once_when_it_comes_twice(database: Database, vault: 
         ("product_viewed", {"product_id": "TEA-001"}, NOW)
     ]
     assert behind.row_id == logged[0].id
+
+
+def test_new_events_are_read_when_the_last_ones_were_deleted(
+    database: Database, vault: Vault, workspace: Workspace
+) -> None:
+    first, second = (NewEvent("product_viewed", NOW, "web", key) for key in ("e1", "e2"))
+    with database.transaction() as connection:
+        append_events(connection, vault, workspace, [first], NOW)
+    with database.read() as connection:
+        _logged, behind = read_log(connection, Position(), 10)
+    with database.transaction() as connection:
+        connection.execute(delete(customer_event))
+    with database.transaction() as connection:
+        append_events(connection, vault, workspace, [second], NOW)
+    with database.read() as connection:
+        assert len(read_log(connection, behind, 10)[0]) == 1
 
 
 def test_undeclared_properties_are_sealed_when_the_person_is_known(

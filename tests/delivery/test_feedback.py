@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from core.errors import InputError
+from core.errors import InputError, NotFoundError
 from core.runtime import Runtime
 from customers.suppression import find_suppressed
 from customers.workspace import get_workspace
 from delivery.callbacks.events import read_event
-from delivery.feedback import record_report
+from delivery.feedback import open_document, record_report
 from delivery.providers.transport import Reaction, TransportError
 from delivery.status import ReportKind
 from delivery.tables import MessageKind, MessageStatus, delivery_event
@@ -208,3 +208,40 @@ def test_event_of_a_text_message_has_our_word_and_our_id_when_it_is_read(word: s
 def test_event_of_a_text_message_is_refused_when_it_names_no_message(text: str) -> None:
     with pytest.raises(InputError, match="no SMS event"):
         read_event(text, LATER)
+
+
+def test_the_provider_s_words_go_with_the_person_when_she_is_erased(runtime: Runtime) -> None:
+    alice = sent_message(runtime)
+    take(runtime, BOUNCE, "sns:1")
+    assert read_document(runtime) == BOUNCE
+    runtime.vault.destroy(alice)
+    with pytest.raises(NotFoundError, match="erased"):
+        read_document(runtime)
+    take(runtime, ses_event("Delivery"), "sns:2")
+    assert not runtime.vault.has_key(alice)  # a late report makes her no new one
+
+
+def test_the_provider_s_words_end_with_the_day_when_nobody_knows_the_message(runtime: Runtime) -> None:
+    text = ses_event("Delivery", mid="other", provider_id="other")
+    take(runtime, text, "sns:1")
+    assert read_document(runtime) == text
+    assert runtime.vault.destroy_day_keys(LATER.date()) == 0
+    assert runtime.vault.destroy_day_keys(LATER.date() + timedelta(days=1)) == 1
+    with pytest.raises(NotFoundError, match="key of the day"):
+        read_document(runtime)
+
+
+def test_a_report_from_before_is_read_when_it_was_sealed_for_the_workspace(runtime: Runtime) -> None:
+    sent_message(runtime)
+    take(runtime, BOUNCE, "sns:1")
+    old_form = runtime.vault.seal_for_workspace("provider_document", BOUNCE)[1:]  # it had no format byte
+    with runtime.database.transaction() as connection:
+        connection.execute(update(delivery_event).values(sealed_document=old_form))
+    assert read_document(runtime) == BOUNCE
+
+
+def read_document(runtime: Runtime) -> str | None:
+    """What the provider wrote in its first report."""
+    with runtime.database.read() as connection:
+        number = connection.execute(select(func.min(delivery_event.c.id))).scalar_one()
+        return open_document(connection, runtime.vault, number)

@@ -82,8 +82,8 @@ def faults_of(text: str, before: str | None = None) -> list[str]:
         ("status: live\nsteps:\n  - {wait: 1d}\n  - {email: hello}", ["E141 {wait: 1d"]),
         ("steps:\n  - {id: a, email: hello}\n  - {if: {message: a, was: opened}, emit: x}", ["W205 opened"]),
         ("steps:\n  - {exit: a reason that is longer than thirty letters}", ["E103 a reason tha"]),
-        ("send_window: {}\nsteps:\n  - {task: {title: Call}}\n  - {email: {split: {a: hello, b: bye}}}",
-         ["E160 send_window:", "E160 task: {title", "E160 email: {spli"]),
+        ("send_window: {}\nsteps:\n  - {add_to: news}\n  - {email: {split: {a: hello, b: bye}}}",
+         ["E160 send_window:", "E160 add_to: news", "E160 email: {spli"]),
         ("steps:\n  - {if: {score: churn, is: 1}, emit: x}", ["E160 score: churn"]),
     ],
 )  # fmt: skip

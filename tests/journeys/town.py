@@ -34,6 +34,7 @@ from delivery.providers.transport import Accepted
 from delivery.tables import MessageKind, message
 from delivery.worker import DeliveryWorker
 from journeys.explain import explain
+from journeys.succession import follow_merges
 from journeys.tables import enrolment, entry_refusal, journal, timer
 from journeys.tick import TickResult, tick
 from segments.refresh import refresh_all
@@ -251,12 +252,17 @@ class Town:
         """Everything that is due now, until nothing is."""
         total = TickResult()
         for _ in range(100):
+            follow_merges(self.runtime, self.clock.now())
             done = tick(self.runtime, self.clock.now(), batch=self.batch)
             total += done
             delivered = self._worker.deliver(self.clock.now())
             if done.is_idle and not delivered.claimed:
                 return total
         raise AssertionError("there is always something due")
+
+    def tick_alone(self) -> TickResult:
+        """Journeys alone: nothing follows a merge, and nothing is sent."""
+        return tick(self.runtime, self.clock.now(), batch=self.batch)
 
     def run_until(self, instant: str) -> None:
         """Let time pass, jumping from one due thing to the next."""

@@ -10,6 +10,7 @@ from sqlalchemy import Table, delete, insert
 
 from core.database import Database
 from customers.tables import consent_entry, customer_event, identity, profile, sealed_attribute, static_list_member
+from customers.task_tables import task
 from delivery.tables import message
 from segments.compiler import compile_rule
 from segments.rules import Rule
@@ -29,6 +30,7 @@ _TABLES = (
     message,
     engagement_event,
     static_list_member,
+    task,
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Table
 
 from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
+from customers.task_tables import task
 from delivery.tables import message
 from tracking.tables import engagement_event
 
@@ -88,6 +89,15 @@ class _World:
             elif sent[f"{rule['was']}_at"] is not None and sent[f"{rule['was']}_at"] < self.now:
                 return True
         return False
+
+    def _case(self, rule: Any, person: Mapping[str, Any]) -> bool:
+        asked = rule["case"]
+        return any(
+            row["profile_id"] == person["id"]
+            and row["kind"] in ("complaint", "service_request")
+            and all(fits(matcher, row[word]) for word, matcher in asked.items())
+            for row in self.rows[task]
+        )
 
     def _event(self, rule: Any, person: Mapping[str, Any]) -> bool:
         names = [rule["event"]] if isinstance(rule["event"], str) else rule["event"]

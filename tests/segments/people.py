@@ -135,6 +135,25 @@ def message_row(number: int, profile_id: int, origin: str, **values: Any) -> dic
     } | values
 
 
+def task_row(number: int, profile_id: int | None, kind: str, status: str) -> dict[str, Any]:
+    return {
+        "id": f"task-{number}",
+        "kind": kind,
+        "status": status,
+        "profile_id": profile_id,
+        "sealed_title": b"",
+        "team": None,
+        "assignee": None,
+        "priority": "normal",
+        "due_at": None,
+        "outcome": None,
+        "origin_kind": None,
+        "created_at": NOW - DAY,
+        "updated_at": NOW - DAY,
+        "closed_at": None,
+    }
+
+
 def engagement_row(
     number: int, message_number: int, profile_id: int, kind: str, human_probability: float, **values: Any
 ) -> dict[str, Any]:

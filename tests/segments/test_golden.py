@@ -15,6 +15,7 @@ from core.errors import Fault
 from core.located import Located, load_yaml
 from core.schema_check import check_schema
 from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
+from customers.task_tables import task
 from delivery.tables import message
 from segments.compiler import compile_rule
 from segments.definition import Segment, parse_segment
@@ -31,6 +32,7 @@ from tests.segments.people import (
     identity_row,
     message_row,
     profile_row,
+    task_row,
 )
 from tracking.tables import engagement_event
 
@@ -76,6 +78,12 @@ PEOPLE: Rows = {
         engagement_row(1, 1, ALICE, "clicked", 0.9, link_tag="hero"),
         engagement_row(2, 2, BOB, "clicked", 0.5, link_tag="hero"),
         engagement_row(3, 3, CAROL, "clicked", 0.1, link_tag="hero"),
+    ],
+    task: [
+        task_row(1, ALICE, "complaint", "done"),
+        task_row(2, BOB, "complaint", "in_progress"),
+        task_row(3, CAROL, "to_do", "open"),
+        task_row(4, None, "complaint", "open"),
     ],
     static_list_member: [{"list": "vips", "profile_id": DAVE, "added_at": NOW}],
 }

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
+from customers.task_tables import task
 from delivery.tables import message
 from tests.segments import oracle
 from tests.segments.engines import Engines
@@ -21,6 +22,7 @@ from tests.segments.people import (
     identity_row,
     message_row,
     profile_row,
+    task_row,
 )
 from tracking.tables import engagement_event
 
@@ -86,7 +88,9 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def leaves(draw: st.DrawFn) -> dict[str, Any]:
-    match draw(st.sampled_from(["attribute", "column", "event", "event", "event", "consent", "message", "list"])):
+    match draw(
+        st.sampled_from(["attribute", "column", "event", "event", "event", "consent", "message", "list", "case"])
+    ):
         case "attribute":
             return {"attribute": draw(st.sampled_from(["tier", "tags", "it's 100%"])), "is": draw(matchers())}
         case "column":
@@ -101,7 +105,20 @@ def leaves(draw: st.DrawFn) -> dict[str, Any]:
             name = draw(st.sampled_from(["spring", "spring_mail", "autumn"]))
             was = draw(st.sampled_from(["sent", "delivered", "opened", "clicked", "bounced"]))
             return {"message": name, "was": was}
+        case "case":
+            asked = {"status": draw(_of(STATUSES)), "kind": draw(_of(["complaint", "service_request"]))}
+            return {"case": {word: asked[word] for word in draw(st.sets(st.sampled_from(sorted(asked)), min_size=1))}}
     return {"list": "vips"}
+
+
+STATUSES = ["open", "in_progress", "done", "cancelled"]
+
+
+def _of(words: list[str]) -> st.SearchStrategy[Any]:
+    """A matcher that compares one of `words`, or some."""
+    word, some = st.sampled_from(words), st.lists(st.sampled_from(words), max_size=2)
+    alone = st.fixed_dictionaries({"eq": word}) | st.fixed_dictionaries({"ne": word})
+    return word | alone | st.fixed_dictionaries({"in": some}) | st.fixed_dictionaries({"not_in": some})
 
 
 @st.composite
@@ -159,6 +176,15 @@ def worlds(draw: st.DrawFn) -> oracle.Rows:
             engagement_row(number, of, sent[of - 1][1][0], kind, probability)
             for number, (of, kind, probability) in (
                 many(4, st.integers(1, len(sent)), _ACTS, _PROBABILITIES) if sent else []
+            )
+        ],
+        task: [
+            task_row(number, who, kind, status)
+            for number, (who, kind, status) in many(
+                6,
+                st.one_of(PEOPLE_IDS, st.none()),
+                st.sampled_from(["to_do", "complaint", "service_request"]),
+                st.sampled_from(STATUSES),
             )
         ],
         static_list_member: [

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from core.runtime import Runtime
+from customers.accounts import Role, get_account, members_of
+from customers.merge_reviews import list_reviews
 from customers.profiles import find_profile, get_profile
 from customers.tables import IdentityKind, customer_order, profile, write_key
 from tests.tracking.conftest import TestClient
@@ -119,16 +121,48 @@ def test_the_good_calls_are_stored_when_a_bad_one_stands_between(
     assert [event.name for event in logged()] == ["product_viewed", "product_added"]
 
 
-def test_two_users_stay_two_when_an_alias_would_merge_them(
-    client: TestClient, secret_key: str, runtime: Runtime
+def test_two_users_stay_two_and_wait_for_a_decision_when_an_alias_would_merge_them(
+    client: TestClient, secret_key: str, public_key: str, runtime: Runtime
 ) -> None:
-    _post(client, secret_key, _identify("alice"), _identify("bob"))
     alias = {"type": "alias", "previousId": "bob", "userId": "alice"}
-    answer = _post(client, secret_key, {**alias, "messageId": "a"}, {**alias, "previousId": "v9", "messageId": "b"})
-    assert (answer["accepted"], answer["left_out"]) == (1, 1)
+    answer = _post(
+        client,
+        secret_key,
+        {**alias, "messageId": "a"},  # before the calls that make them known: the order says nothing
+        _identify("alice"),
+        _identify("bob"),
+        {**alias, "messageId": "b"},
+        {**alias, "previousId": "v9", "messageId": "c"},
+    )
+    assert (answer["accepted"], answer["left_out"]) == (5, 0)
     alice, bob = (_find(runtime, IdentityKind.EXTERNAL_ID, name) for name in ("alice", "bob"))
     assert alice != bob
     assert _find(runtime, IdentityKind.VISITOR, "v9") == alice
+    assert _post(client, public_key, {**alias, "messageId": "d"})["left_out"] == 1
+    with runtime.database.read() as connection:
+        (review,) = list_reviews(connection)
+    assert {review.first_profile_id, review.second_profile_id} == {alice, bob}
+    assert review.reason == "alias"
+
+
+def test_somebody_belongs_to_a_company_when_a_group_call_says_so(
+    client: TestClient, secret_key: str, public_key: str, runtime: Runtime, logged: Logged
+) -> None:
+    group = {"type": "group", "groupId": "acme", "userId": "alice"}
+    traits = {"name": "Acme", "role": "Decider", "employees": 40, "email": "boss@acme.example"}
+    answer = _post(client, secret_key, {**group, "traits": traits}, {**group, "traits": {"role": "king"}})
+    assert (answer["accepted"], answer["left_out"]) == (2, 0)
+    (remark,) = answer["remarks"]
+    assert remark.startswith("role: 'king' is no role in a buying centre: write one of initiator, user, ")
+    _post(client, public_key, {**group, "userId": "mallory", "messageId": "m1", "traits": {"name": "Mine"}})
+    _post(client, public_key, {**group, "groupId": "new", "userId": "carol", "messageId": "m2"})
+    alice, carol = (_find(runtime, IdentityKind.EXTERNAL_ID, name) for name in ("alice", "carol"))
+    with runtime.database.read() as connection:
+        acme, new = get_account(connection, "acme"), get_account(connection, "new")
+        members = members_of(connection, acme.id) + members_of(connection, new.id)
+    assert (acme.name, acme.attributes, new.name) == ("Acme", {"employees": 40}, "new")
+    assert [(one.profile_id, one.role) for one in members] == [(alice, Role.DECIDER), (carol, None)]
+    assert [event.name for event in logged()] == ["group_joined"] * 4
 
 
 def test_a_device_is_bobs_from_then_on_when_alice_used_it_before(

@@ -11,7 +11,10 @@ from sqlalchemy import delete, func, select
 from core.clock import ManualClock
 from core.runtime import Runtime
 from customers.consent import Basis, ConsentStatus, NewConsent, consent_of, record_consents
-from customers.tables import consent_entry
+from customers.identities import resolve
+from customers.merges import merge
+from customers.tables import IdentityKind, consent_entry
+from customers.workspace import get_workspace
 from delivery.tables import message
 from tests.tracking.conftest import Mail, SendMail, TestClient
 from tracking.pages import text_colour_on
@@ -117,6 +120,21 @@ def test_an_old_link_still_works_when_alice_has_come_back_and_the_message_is_gon
         connection.execute(delete(message))
     clock.advance(timedelta(days=900))
     client.post(alice.path("unsubscribe"), data=ONE_CLICK)
+    assert _states(runtime, alice)["marketing"] == "withdrawn"
+
+
+def test_the_survivor_is_told_of_when_the_one_who_leaves_was_merged(
+    client: TestClient, runtime: Runtime, alice: Mail, logged: Callable[..., list[Any]]
+) -> None:
+    now = runtime.clock.now()
+    with runtime.database.transaction() as connection:
+        other = resolve(connection, runtime.vault, {IdentityKind.EXTERNAL_ID: "alice-2"}, now)
+        assert other is not None
+        workspace = get_workspace(connection)
+        merge(connection, runtime.vault, workspace, other, alice.profile_id, cause="manual", source="test", now=now)
+    assert client.post(alice.path("unsubscribe"), data=ONE_CLICK).status_code == 200
+    told = {event.name: event.profile_id for event in logged()}
+    assert (told["unsubscribed"], told["consent_withdrawn"]) == (other, other)
     assert _states(runtime, alice)["marketing"] == "withdrawn"
 
 

@@ -6,6 +6,7 @@ from core.database import Database
 from core.definitions import publish
 from core.errors import InputError
 from core.runtime import Runtime
+from customers.tracking_consent import OpenTracking
 from tests.tracking.conftest import TEMPLATE, SendMail
 from tracking.destinations import Destinations
 from tracking.handles import HandleFor, ensure_handles, find_handle
@@ -13,7 +14,7 @@ from tracking.links import MAX_LINKS, MAX_TURNS, MessageLinks, template_number
 from tracking.tokens import KeyRing, TokenKind, verify
 
 
-def _links(key_ring: KeyRing, handle: int | None = 9, opens: str = "individual") -> MessageLinks:
+def _links(key_ring: KeyRing, handle: int | None = 9, opens: OpenTracking = OpenTracking.INDIVIDUAL) -> MessageLinks:
     return MessageLinks("https://links.shop.example", key_ring, 5, handle, opens=opens)
 
 
@@ -48,8 +49,8 @@ def test_unsubscribe_links_are_missing_when_there_is_no_handle(key_ring: KeyRing
     assert _links(key_ring, None).headers() == {}
 
 
-def test_no_pixel_is_written_when_opens_are_not_individual(key_ring: KeyRing) -> None:
-    assert "pixel" not in _links(key_ring, opens="off").urls()
+def test_no_pixel_is_written_when_opens_are_off(key_ring: KeyRing) -> None:
+    assert "pixel" not in _links(key_ring, opens=OpenTracking.OFF).urls()
 
 
 def test_the_one_click_headers_stand_as_rfc_8058_says_when_there_is_a_handle(key_ring: KeyRing) -> None:

@@ -1,0 +1,39 @@
+"""What is wrong with `retention`: too short for what depends on it, or shorter than a condition looks back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from console.project import Project, ProjectFile
+from console.retention import LEAST
+from core.durations import Duration
+from core.errors import Fault
+from customers.workspace import Workspace
+from segments.rules import EventRule, Rule, iter_leaves
+
+
+def check_lengths(project: Project, workspace: Workspace) -> Iterable[Fault]:
+    """E138 for everything that would be let go of while it is still needed."""
+    assert project.workspace is not None  # the workspace was read from it
+    for word, length in workspace.retention.items():
+        least = LEAST.get(word)
+        if least is not None and length.as_elapsed() < least.as_elapsed():
+            message = f"{word} cannot be kept for {length} only"
+            yield project.workspace.located.fault("E138", ("retention", word), message, f"write {least} or more")
+
+
+def check_windows(file: ProjectFile, rule: Rule, workspace: Workspace) -> Iterable[Fault]:
+    """W206 for conditions that look back to events which are deleted by then."""
+    kept = workspace.retention.get("events")
+    if kept is None:
+        return
+    for leaf in iter_leaves(rule):
+        if isinstance(leaf, EventRule) and leaf.within is not None and leaf.within > kept.as_elapsed():
+            message = f"looks back {_days(leaf.within)}, and events are kept for {kept}"
+            hint = "make the one shorter or the other longer"
+            yield file.located.fault("W206", (*leaf.path, "within"), message, hint)
+
+
+def _days(length: timedelta) -> str:
+    return str(Duration(days=length.days)) if length.days else f"{length.total_seconds():.0f}s"

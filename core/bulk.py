@@ -1,0 +1,149 @@
+"""Very many rows into one table, as fast as each driver can; what is there already is passed over or updated.
+
+For importers and whatever else writes by the ten thousand. Values are those of the driver (instants in microseconds,
+documents as JSON text), because turning them one by one is what makes ordinary inserts slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+PASS_OVER = "DO NOTHING"
+
+# Long statements leave the interpreter to other threads while they run, and SQLite knows at most 32,766 parameters.
+_ROWS_A_STATEMENT = 500
+_PARAMETERS = 30_000
+
+
+def insert_rows(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    on_conflict: str = PASS_OVER,
+) -> int:
+    """Insert `rows` of plain driver values, no two with one key; answers how many were inserted or updated.
+
+    `on_conflict` is what stands after ON CONFLICT, in words that both databases know.
+    """
+    if not rows:
+        return 0
+    if connection.dialect.name == "sqlite":
+        return sum(
+            connection.exec_driver_sql(statement, values).rowcount
+            for statement, values in _statements(_name(connection, table), columns, rows, f" ON CONFLICT {on_conflict}")
+        )
+    with _passage(connection, table, columns, rows) as cursor:
+        cursor.execute(_from_passage(connection, table, columns, on_conflict))
+        written_count: int = cursor.rowcount
+    return written_count
+
+
+def insert_missing(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, key: str
+) -> list[Any]:
+    """Insert the `rows` that are not there yet; answers the `key` of each that was new."""
+    if not rows:
+        return []
+    if connection.dialect.name == "sqlite":
+        ending = f" ON CONFLICT {PASS_OVER} RETURNING {key}"
+        found: list[Any] = []
+        for statement, values in _statements(_name(connection, table), columns, rows, ending):
+            found += connection.exec_driver_sql(statement, values).scalars().all()
+        return found
+    with _passage(connection, table, columns, rows) as cursor:
+        cursor.execute(f"{_from_passage(connection, table, columns, PASS_OVER)} RETURNING {key}")
+        return [value for (value,) in cursor.fetchall()]
+
+
+def insert_fresh(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert `rows` of which none can be there: without looking for conflicts, straight into the table."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        for statement, values in _statements(_name(connection, table), columns, rows, ""):
+            connection.exec_driver_sql(statement, values)
+        return
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        _copy(cursor, _name(connection, table), columns, rows)
+
+
+def reserve_ids(connection: Connection, table: Table, count: int) -> list[int]:
+    """The next `count` ids of a table that never gives one twice; on SQLite the writing transaction holds them."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        last = connection.exec_driver_sql(query, (table.name,)).scalar() or 0
+        return list(range(last + 1, last + 1 + count))
+    query = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+    return list(connection.exec_driver_sql(query, (table.name, count)).scalars())
+
+
+def among(connection: Connection, column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """`column IN values` for thousands of texts or numbers: one parameter instead of one each."""
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+def _statements(
+    name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], ending: str
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """INSERTs of many rows each, with their parameters."""
+    size = min(_ROWS_A_STATEMENT, _PARAMETERS // len(columns))
+    into = f"INSERT INTO {name} ({', '.join(columns)}) VALUES "
+    marks = f"({', '.join('?' * len(columns))})"
+    waiting = iter(rows)
+    whole = f"{into}{', '.join([marks] * size)}{ending}"
+    while some := list(islice(waiting, size)):
+        statement = whole if len(some) == size else f"{into}{', '.join([marks] * len(some))}{ending}"
+        yield statement, tuple(chain.from_iterable(some))
+
+
+@contextmanager
+def _passage(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> Iterator[Any]:
+    """COPY knows no ON CONFLICT: it fills a table of this transaction, from which the rows are taken."""
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS {_passage_name(table)} ON COMMIT DELETE ROWS AS "
+        f"SELECT * FROM {_name(connection, table)} WITH NO DATA"
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor:
+        _copy(cursor, _passage_name(table), columns, rows)
+        yield cursor
+        cursor.execute(f"TRUNCATE {_passage_name(table)}")
+
+
+def _passage_name(table: Table) -> str:
+    return f"incoming_{table.name}"
+
+
+def _from_passage(connection: Connection, table: Table, columns: Sequence[str], on_conflict: str) -> str:
+    names = ", ".join(columns)
+    return (
+        f"INSERT INTO {_name(connection, table)} ({names}) "
+        f"SELECT {names} FROM {_passage_name(table)} ON CONFLICT {on_conflict}"
+    )
+
+
+def _copy(cursor: Any, table_name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    with cursor.copy(f"COPY {table_name} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _name(connection: Connection, table: Table) -> str:
+    """The table's name, in the schema that this connection keeps it in."""
+    schema = connection.get_execution_options().get("schema_translate_map", {}).get(table.schema)
+    return f"{schema}.{table.name}" if schema else table.name
