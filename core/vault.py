@@ -221,18 +221,22 @@ class Vault:
         return cipher
 
     def _find_cipher(self, profile_id: int) -> AESGCM | None:
-        with self._lock:
-            cipher = self._cache.get(profile_id)
-            if cipher is not None:
-                self._cache.move_to_end(profile_id)
-                return cipher
+        cipher = self._cache.get(profile_id)  # one step, which needs no lock; it is `prepare` that keeps keys at hand
+        if cipher is not None:
+            return cipher
         self._load([profile_id])
         with self._lock:
             return self._cache.get(profile_id)
 
     def _not_cached(self, profile_ids: Iterable[int]) -> list[int]:
+        missing = []
         with self._lock:
-            return [number for number in dict.fromkeys(profile_ids) if number not in self._cache]
+            for number in dict.fromkeys(profile_ids):
+                if number in self._cache:
+                    self._cache.move_to_end(number)
+                else:
+                    missing.append(number)
+        return missing
 
     def _create_and_load(self, profile_ids: Sequence[int]) -> None:
         self._load(profile_ids)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from core.errors import InputError
 from customers.tables import IdentityKind
@@ -87,14 +88,22 @@ def _email(text: str) -> str:
         and not local_part.endswith(".")
         and ".." not in local_part
     )
-    ascii_domain = _ascii(domain.lower())
-    labels = ascii_domain.split(".")
-    if not well_formed or len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
+    ascii_domain = _domain(domain.lower())
+    if not well_formed or not ascii_domain:
         raise InputError("this is not an e-mail address: write name@domain.example.")
     normalised = f"{local_part.lower()}@{ascii_domain}"
     if len(normalised) > _MAX_EMAIL:
         raise InputError(f"the e-mail address is longer than {_MAX_EMAIL} characters.")
     return normalised
+
+
+@lru_cache(maxsize=10_000)  # a file of customers has few different domains
+def _domain(domain: str) -> str:
+    """The ASCII form of a domain that mail may go to; empty for anything else."""
+    ascii_domain = _ascii(domain)
+    labels = ascii_domain.split(".")
+    is_domain = len(labels) > 1 and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit()
+    return ascii_domain if is_domain else ""
 
 
 def _ascii(domain: str) -> str:

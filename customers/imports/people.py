@@ -32,6 +32,7 @@ from customers.workspace import AttributeSpec, ValueKind
 _IDENTITIES = (IdentityKind.EXTERNAL_ID, IdentityKind.EMAIL, IdentityKind.PHONE)
 _SEALED_KINDS = (IdentityKind.EMAIL, IdentityKind.PHONE)
 _UNDECLARED = AttributeSpec(ValueKind.TEXT)
+_SHORT = 1_000  # plain text that is not longer needs no further look
 
 Person = dict[IdentityKind, str]
 _Values = list[Any]
@@ -220,12 +221,15 @@ def _attribute_parser(job: Job, name: str, column: Column) -> Parser:
     today = job.now.date()
 
     def parse(cell: Any) -> Any:
-        if values.text(cell) is None:
+        word = values.text(cell)
+        if word is None:
             return None
         if kind is ValueKind.DATE:
             is_birthday = name == "birthday"
-            cell = values.birthday(cell, column.format, today) if is_birthday else values.day(cell, column.format)
-        elif kind is ValueKind.INSTANT:
+            return values.birthday(cell, column.format, today) if is_birthday else values.day(cell, column.format)
+        if kind is ValueKind.TEXT and type(cell) is str and word.isascii() and len(word) < _SHORT:
+            return word
+        if kind is ValueKind.INSTANT:
             cell = read_instant(cell)
         elif kind is ValueKind.NUMBER:
             cell = float(values.number(cell, wrong, column.scale) or 0)
