@@ -42,7 +42,13 @@ from segments.definition import load_segments, rules_of
 MISSED = "missed"  # the moment of a local send had passed for good in the profile's zone
 HELD_OUT = "held_out"
 
-_ADDRESSES = {"email": IdentityKind.EMAIL, "sms": IdentityKind.PHONE}
+# Which address a channel needs, or at least binds its consent to (delivery.facts.address_of).
+_ADDRESSES = {
+    "email": IdentityKind.EMAIL,
+    "letter": IdentityKind.EMAIL,
+    "sms": IdentityKind.PHONE,
+    "voice": IdentityKind.PHONE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +173,16 @@ def freeze_batch(
 def _people(connection: Connection, profile_ids: Sequence[int]) -> list[_Person]:
     zones = connection.execute(select(profile.c.id, profile.c.timezone).where(profile.c.id.in_(profile_ids)))
     timezones = dict(zones.tuples().all())
-    channels = {kind.value: channel for channel, kind in _ADDRESSES.items()}
+    kinds = sorted({kind.value for kind in _ADDRESSES.values()})
     query = select(identity.c.profile_id, identity.c.kind, identity.c.lookup).where(
-        identity.c.profile_id.in_(profile_ids), identity.c.kind.in_(sorted(channels))
+        identity.c.profile_id.in_(profile_ids), identity.c.kind.in_(kinds)
     )
     lookups: dict[int, dict[str, str]] = defaultdict(dict)
     own_last = (identity.c.origin_profile_id.is_(None), identity.c.id)
     for row in connection.execute(query.order_by(*own_last)):  # of several the newest own one, as composing does
-        lookups[row.profile_id][channels[row.kind]] = row.lookup
+        for channel, kind in _ADDRESSES.items():
+            if kind == row.kind:
+                lookups[row.profile_id][channel] = row.lookup
     return [
         _Person(number, find_zone(timezones[number] or ""), lookups.get(number, {}))
         for number in profile_ids

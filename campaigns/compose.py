@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from campaigns.definition import Campaign, get_campaign
 from campaigns.envelopes import build_envelope, find_sender
+from campaigns.letter_columns import fill_columns
 from campaigns.message_context import (
     campaign_context,
     offer_context,
@@ -28,6 +29,7 @@ from campaigns.message_context import (
 from campaigns.message_offers import DecidedOffers, OfferRequest, decide_for_messages
 from campaigns.published_templates import PublishedTemplate, load_template
 from campaigns.tables import launch
+from campaigns.webhook_calls import WEBHOOK, compose_call
 from core.errors import ConfigError, InputError, NotFoundError
 from core.runtime import Runtime
 from customers.tracking_consent import OpenTracking, open_tracking
@@ -37,6 +39,7 @@ from delivery.facts import Gathered
 from delivery.policy import Reason
 from delivery.tables import MessageKind, OriginKind
 from delivery.templates import RenderError, render
+from delivery.webhook_signature import secrets_of
 from tracking.handles import HandleFor, ensure_handles
 from tracking.links import MessageLinks
 from tracking.open_counts import ensure_origins, origin_of
@@ -88,7 +91,8 @@ class Composer:
 
     def compose(self, rows: Sequence[MessageRow], gathered: Mapping[str, Gathered]) -> list[Composed]:
         """An envelope for each of `rows`, or why there is none; `gathered` has their profiles and addresses."""
-        failed: list[Composed] = []
+        failed: list[Composed] = [self._call(row, gathered[row.id]) for row in rows if row.channel == WEBHOOK]
+        rows = [row for row in rows if row.channel != WEBHOOK]
         now = self._runtime.clock.now()
         with self._runtime.database.transaction() as connection:
             workspace = self._workspace or get_workspace(connection)
@@ -122,6 +126,16 @@ class Composer:
             else:
                 drafts.append(_Draft(row, template, campaign, context, offers_of_steps(context.get("steps") or {})))
         return drafts
+
+    def _call(self, row: MessageRow, gathered: Gathered) -> Composed:
+        vault = self._runtime.vault
+        try:
+            context = vault.open_document(row.origin_profile_id or row.profile_id, _CONTEXT, row.context)
+        except NotFoundError:  # erased since the policy was asked
+            return NotSent(row.id, Reason.ERASED)
+        return compose_call(
+            row, context, gathered.profile, lambda name: secrets_of(vault.signing_key, vault.key_version, name)
+        )
 
     def _compose_one(self, batch: _Batch, draft: _Draft, gathered: Gathered) -> Composed:
         try:
@@ -158,19 +172,25 @@ class Composer:
             "workspace": batch.workspace_context,
             "links": links.urls(),
         }
-        rendered = render(template.compiled, context, links.write_link)
+        assets_url = self._runtime.settings.assets_base
+        rendered = render(template.compiled, context, links.write_link, assets_url=assets_url)
+        sender = find_sender(workspace, row, template.source.sender)
+        columns, lacking = fill_columns(template.source.address, context["profile"])
+        if lacking:
+            return NotSent(row.id, Reason.NO_ADDRESS, f"the profile has no {lacking[0]}")
         return build_envelope(
             row,
             gathered.address,
-            find_sender(workspace, row, template.source.sender),
+            sender,
             rendered,
             workspace=workspace,
             campaign=draft.campaign,
-            unsubscribe_headers=links.headers(),
+            unsubscribe_headers=links.headers(sender.unsubscribe_address),
             template_hash=template.compiled.content_hash,
             decision_id=next((offer["decision_id"] for offer in offers.values() if offer["items"]), None),
             links=links.destinations,
             opens=opens,
+            columns=columns,
         )
 
 

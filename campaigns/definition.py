@@ -37,9 +37,9 @@ from segments.parser import parse_conditions
 from segments.rules import AllOf, AnyOf, Not, Rule, SegmentRule, Where
 
 KIND = "campaign"
-CHANNELS = ("email", "sms")
+CHANNELS = ("email", "sms", "voice", "letter")
 DEFAULT_WINDOW = timedelta(days=7)  # in which orders count, for a campaign without a goal
-_CONTENTS = frozenset({*CHANNELS, "voice", "letter", "push"})
+_CONTENTS = frozenset({*CHANNELS, "push"})
 _DEFAULT_PRIORITY = 50
 
 

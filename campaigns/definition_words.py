@@ -17,8 +17,6 @@ NOT_YET = {
     "send_window": "`send_window` is known and does not work yet",
     "closed": "`closed` is known and does not work yet",
     "send_at": "choosing the hour for each person is known and does not work yet",
-    "voice": "calls are known and do not work yet",
-    "letter": "letters are known and do not work yet",
     "push": "push messages are known and do not work yet",
     "utm": "campaign parameters on links are known and do not work yet",
     "seeds": "copies to seed addresses are known and do not work yet",
@@ -27,7 +25,7 @@ NOT_YET = {
 }
 _OF_A_VARIANT = {
     "subject": "another subject for the same template is known and does not work yet",
-    **{channel: NOT_YET[channel] for channel in ("voice", "letter", "push")},
+    "push": NOT_YET["push"],
 }
 # What the composer or the provider writes; a second one would contradict it.
 _RESERVED_HEADERS = frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import formataddr, parseaddr
+from typing import Any
 
 from campaigns.definition import Campaign
 from core.errors import NotFoundError
@@ -44,8 +45,12 @@ def build_envelope(
     decision_id: str | None,
     links: Mapping[str, str],
     opens: str,
+    columns: Mapping[str, str] | None = None,
 ) -> Envelope:
-    """The envelope of one message; `unsubscribe_headers` are those of RFC 8058, empty for a transactional one."""
+    """The envelope of one message; `unsubscribe_headers` are those of RFC 8058, empty for a transactional one.
+
+    `columns` are the address of a letter.
+    """
     common = {
         "message_id": row.id,
         "channel": row.channel,
@@ -57,9 +62,11 @@ def build_envelope(
         "template_hash": template_hash,
         "decision_id": decision_id,
         "links": links,
+        "transport": sender.transport or "",
     }
     if row.channel != "email":
-        return Envelope(**common, sender=sender.address, text=fold(rendered.text))
+        text = fold(rendered.text) if row.channel == "sms" else rendered.text
+        return Envelope(**common, sender=sender.address, text=text, details=_details(row.channel, sender, columns))
     return Envelope(
         **common,
         opens=opens,
@@ -67,6 +74,7 @@ def build_envelope(
         reply_to=(campaign.reply_to if campaign else None) or sender.reply_to or "",
         subject=rendered.subject,
         html=rendered.html,
+        pieces=rendered.pieces,
         text=rendered.text,
         headers={
             **(campaign.headers if campaign else {}),
@@ -83,6 +91,13 @@ def _mailbox(sender: Sender, campaign: Campaign | None) -> str:
     if "@" not in campaign.visible_sender:
         return formataddr((campaign.visible_sender, sender.address))
     return formataddr(parseaddr(campaign.visible_sender))
+
+
+def _details(channel: str, sender: Sender, columns: Mapping[str, str] | None) -> dict[str, Any]:
+    """What one channel alone knows."""
+    if channel == "letter":
+        return {"columns": dict(columns or {})}
+    return {"voice": sender.voice} if channel == "voice" and sender.voice else {}
 
 
 def _tags(row: MessageRow) -> dict[str, str]:

@@ -5,6 +5,8 @@ Offers are decided for real and forgotten again; links lead straight to where th
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +17,15 @@ from sqlalchemy import Connection
 from campaigns.definition import get_campaign
 from campaigns.message_context import campaign_context, offer_context, profile_context, workspace_context
 from campaigns.published_templates import PublishedTemplate, load_template
-from core.errors import InputError
+from core.errors import Fault, InputError
 from core.runtime import Runtime
+from core.settings import Settings
 from customers.profiles import Profile, get_profile
 from customers.tables import ProfileStatus
 from customers.workspace import ValueKind, Workspace, get_workspace
+from delivery.assets import FolderStore, content_type_of
 from delivery.link_rewriting import WriteLink
+from delivery.lint import lint_mail, lint_template
 from delivery.templates import RenderError, render
 from recommender.offer_definition import get_offer
 from recommender.offers import OfferDecision, decide_offers, propose_to_nobody, show_decision
@@ -41,7 +46,9 @@ _SAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A rendered message; of an SMS only the text. `who` names the person, or says that it is a sample."""
+    """A rendered message; of an SMS only the text. `who` names the person, or says that it is a sample; `warnings` are
+    what would keep this mail from being read.
+    """
 
     template: str
     version: int
@@ -51,6 +58,7 @@ class Preview:
     preheader: str
     html: str
     text: str
+    warnings: tuple[Fault, ...] = ()
 
 
 def preview_template(
@@ -92,7 +100,8 @@ def preview_template(
         "links": _LINKS,
     }
     try:
-        rendered = render(found.compiled, context, _straight(found))
+        assets_url = runtime.settings.assets_base
+        rendered = render(found.compiled, context, _straight(found), assets_url=assets_url)
     except RenderError as error:
         raise InputError(f"this cannot be rendered for {_who(profile_id)}: {error}.") from error
     return Preview(
@@ -104,7 +113,21 @@ def preview_template(
         rendered.preheader,
         rendered.html,
         rendered.text,
+        tuple(sorted({*lint_template(found.source, found.compiled), *lint_mail(found.source, rendered)})),
     )
+
+
+def embed_assets(html: str, settings: Settings) -> str:
+    """`html` with the assets of our own folder in it, for looking at it where nobody serves them."""
+    store = FolderStore(settings.assets_folder)
+
+    def embed(match: re.Match[str]) -> str:
+        content = store.find(match[1])
+        if content is None:
+            return match.group()
+        return f"data:{content_type_of(match[1])};base64,{base64.b64encode(content).decode()}"
+
+    return re.sub(rf"{re.escape(settings.assets_base)}/([0-9a-f]{{32}}/[A-Za-z0-9._-]+)", embed, html)
 
 
 def _decide(

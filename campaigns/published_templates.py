@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sqlalchemy import Connection
 
-from core.definitions import get_definition
+from core.definitions import Published, get_definition
 from core.errors import ConfigError
 from delivery.front_matter import TemplateSource, parse_template
+from delivery.template_enclosures import enclosures_of
 from delivery.templates import CACHED_TEMPLATES, CompiledTemplate, compile_template
 
 _OFFERS = "offers"
@@ -38,19 +39,33 @@ def load_template(connection: Connection, slug: str, version: int | None = None)
 
     Raises NotFoundError when it is not published, ConfigError when this release cannot compile it.
     """
-    published = get_definition(connection, "template", slug, version)
-    return _compiled(published.slug, published.version, published.source, published.file)
+    return _compiled(_Version.of(get_definition(connection, "template", slug, version)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A published version, told from others without comparing what it holds."""
+
+    slug: str
+    version: int
+    content_hash: str
+    published: Published = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, published: Published) -> _Version:
+        return cls(published.slug, published.version, published.content_hash, published)
 
 
 @lru_cache(maxsize=CACHED_TEMPLATES)
-def _compiled(slug: str, version: int, text: str, file: str) -> PublishedTemplate:
-    source, faults = parse_template(text, file)
+def _compiled(of: _Version) -> PublishedTemplate:
+    published = of.published
+    source, faults = parse_template(published.source, published.file, enclosures_of(published.document))
     if source is None:
         raise ConfigError(faults)
     compiled = compile_template(source)
     needed = frozenset(filter(None, (_offer_in(path) for path, _line in compiled.needs)))
     shown = frozenset(filter(None, (_offer_in(variable.path) for variable in compiled.variables)))
-    return PublishedTemplate(slug, version, source, compiled, shown | needed, needed)
+    return PublishedTemplate(of.slug, of.version, source, compiled, shown | needed, needed)
 
 
 def _offer_in(path: str) -> str | None:

@@ -16,6 +16,7 @@ def apply(context: typer.Context, as_json: AsJson = False) -> None:
     """Check the project, bring the database up to date, and publish every file that changed. Nothing is sent by it."""
     import migrations
     from cli.check import show_faults
+    from console.asset_store import open_store
     from console.check import check_project
     from console.project import load_project, read_workspace_slug
     from console.publish import publish_project
@@ -23,6 +24,7 @@ def apply(context: typer.Context, as_json: AsJson = False) -> None:
     from core.errors import ConfigError, has_errors
     from core.log import configure_logging
     from core.runtime import open_runtime
+    from delivery.assets import publish_assets
     from journeys.catalogue import get_catalogue
 
     options = options_of(context)
@@ -32,6 +34,9 @@ def apply(context: typer.Context, as_json: AsJson = False) -> None:
     slug = read_workspace_slug(settings.project_folder)
     with open_runtime(settings, slug, options.clock) as runtime:
         migrations.upgrade(settings.database)
+        if not has_errors(project.faults):
+            # Before the templates, so that no mail shows a picture that is not there yet.
+            publish_assets(open_store(settings), project.assets)
         with runtime.database.transaction() as connection:
             is_first = not list_definitions(connection, "workspace")
             checked = check_project(project, {} if is_first else get_catalogue(connection).newest)

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
 def deliver(context: typer.Context, as_json: AsJson = False) -> None:
     """Advance the journeys and send everything that is due now. `postilion up` does this all day."""
     from collections import Counter
+    from datetime import timedelta
 
     from campaigns.compose import Composer
     from core.ids import random_id
@@ -37,9 +38,8 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
             name=f"deliver-{random_id()[:8]}",
         )
         try:
-            worker.refresh_rates()
             with progress("delivering", "messages") as report:
-                while (result := worker.deliver(runtime.clock.now())).claimed:
+                while (result := worker.deliver(runtime.clock.now(), length=timedelta(seconds=2))).claimed:
                     total += result
                     report(total.claimed, None)
         finally:

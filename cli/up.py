@@ -83,6 +83,9 @@ def _start(supervisor: Supervisor, settings: Settings, workspace: str, sandbox_p
             if not supervisor.wait_until_it_answers(server, f"{server_url(settings)}/api/ready"):
                 return False
         _tell_part("runs", f"{server_url(settings)}/runs")
+        if settings.sqs_queue:
+            supervisor.start("reports", ["-m", "cli.serving.reports", workspace], environment)
+            _tell_part("reports", settings.sqs_queue)
         status.update("registering schedules")
         supervisor.start_runner(["-m", "cli.serving.runner", workspace], environment)
         supervisor.hear_first()

@@ -11,34 +11,43 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+import campaigns.web
+import console.asset_store
 import console.profile_web
 import console.rights.web
 import delivery.web
 import recommender.web
 import tracking.web
+from campaigns.transactional.accept import accept_messages
+from campaigns.transactional.request import Submission
 from campaigns.view import find_message_html
 from console.rights.replay import replay_erasures
 from core.errors import PostilionError
 from core.runtime import Runtime
 from customers.workspace import get_workspace
+from delivery.intake import Callback, store_callbacks
 from tracking.ingestion import Ingestion
+from tracking.mail_leaving import leaving_by_mail
 from tracking.records import create_ingestion
 
 
 def create_app(runtime: Runtime) -> Starlette:
     """The application for one runtime; its writers start and stop with the server."""
     events = create_ingestion(runtime)
-    callbacks: Ingestion[delivery.web.Callback] = Ingestion(runtime.database, delivery.web.store_callbacks(runtime))
+    callbacks: Ingestion[Callback] = Ingestion(runtime.database, store_callbacks(runtime, leaving_by_mail(runtime)))
+    messages: Ingestion[Submission] = Ingestion(runtime.database, accept_messages(runtime))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await run_in_threadpool(replay_erasures, runtime, runtime.clock.now())
         events.start()
         callbacks.start()
+        messages.start()
         try:
             yield
         finally:
-            # Both wait until what was accepted is stored.
+            # All wait until what was accepted is stored.
+            await run_in_threadpool(messages.stop)
             await run_in_threadpool(callbacks.stop)
             await run_in_threadpool(events.stop)
 
@@ -58,9 +67,11 @@ def create_app(runtime: Runtime) -> Starlette:
             Route("/ready", show_readiness, methods=["GET"]),
             *tracking.web.routes(runtime, events, view_message=lambda token: find_message_html(runtime, token)),
             *delivery.web.routes(runtime, callbacks.submit),
+            *campaigns.web.routes(runtime, messages.submit),
             *recommender.web.routes(runtime),
             *console.profile_web.routes(runtime),
             *console.rights.web.routes(runtime),
+            *console.asset_store.routes(runtime.settings),
         ],
         lifespan=lifespan,
     )

@@ -12,10 +12,12 @@ from campaigns.definition import parse_campaign
 from console.opens_check import check_opens
 from console.project import Project, ProjectFile
 from console.retention_check import check_lengths, check_windows
-from core.errors import ConfigError, Fault
+from core.errors import ConfigError, Fault, InputError
 from core.suggest import did_you_mean
 from customers.workspace import Workspace, iter_not_yet, parse_workspace
 from delivery.front_matter import TemplateSource, parse_template
+from delivery.lint import lint_template
+from delivery.providers.registry import get_entry
 from delivery.templates import CompiledTemplate, compile_template
 from journeys.check import check_circles, check_journey
 from journeys.check_case import Known
@@ -63,6 +65,7 @@ def check_project(project: Project, in_force: Mapping[str, Journey] | None = Non
     faults += _check_words_of_later(project)
     if workspace is not None:
         faults += check_lengths(project, workspace)
+        faults += _check_transports(project, workspace)
     templates, found = _check_templates(project, workspace)
     faults += found
     names = _Names(
@@ -85,14 +88,26 @@ def _check_words_of_later(project: Project) -> Iterable[Fault]:
             yield project.workspace.located.fault("E160", path, message, "leave it out for now", at_key=True)
 
 
+def _check_transports(project: Project, workspace: Workspace) -> Iterable[Fault]:
+    assert project.workspace is not None
+    for name, sender in workspace.senders.items():
+        if sender.transport is not None:
+            try:
+                get_entry(sender.transport, sender.channel)
+            except InputError as error:
+                message, _, hint = str(error).rstrip(".").partition(": ")
+                yield project.workspace.located.fault("E120", ("senders", name, "transport"), message, hint)
+
+
 # -- templates ------------------------------------------------------------------------------------------------------
 
 
 def _check_templates(project: Project, workspace: Workspace | None) -> tuple[dict[str, TemplateSource], list[Fault]]:
     sources: dict[str, TemplateSource] = {}
+    enclosures = project.enclosures
     faults = []
     for file in project.templates:
-        source, found = parse_template(file.text, file.file)
+        source, found = parse_template(file.text, file.file, enclosures)
         faults += found
         if source is None:
             continue
@@ -106,6 +121,7 @@ def _check_templates(project: Project, workspace: Workspace | None) -> tuple[dic
             faults += error.faults
         else:
             faults += _law(source, compiled, workspace)
+            faults += lint_template(source, compiled)
     return sources, faults
 
 
@@ -116,7 +132,8 @@ def _law(source: TemplateSource, compiled: CompiledTemplate, workspace: Workspac
     if source.kind == "transactional":
         if offers is not None:
             message = "a transactional template may carry no offers"
-            yield Fault(source.file, offers.line, 1, "E153", message, "take them out, or make it marketing")
+            fault = Fault(source.file, offers.line, 1, "E153", message, "take them out, or make it marketing")
+            yield compiled.places.trace(fault)
         return
     if source.channel == "email" and not compiled.has_unsubscribe_link:
         hint = 'add <a href="{{ links.unsubscribe }}">Unsubscribe</a>'

@@ -14,6 +14,9 @@ from core.errors import ConfigError, Fault, InputError, NotFoundError, display_p
 from core.located import Located, load_yaml
 from core.schema_check import check_schema
 from core.suggest import did_you_mean
+from delivery.assets import Asset, read_assets
+from delivery.template_enclosures import Enclosures
+from delivery.template_includes import PARTIALS
 
 WORKSPACE_FILE = "workspace.yaml"
 # Folder to kind of definition; the order is the one in which they depend on each other.
@@ -61,6 +64,14 @@ class Project:
     files: tuple[ProjectFile, ...]
     templates: tuple[TemplateFile, ...]
     faults: tuple[Fault, ...]
+    partials: tuple[TemplateFile, ...] = ()
+    assets: tuple[Asset, ...] = ()
+
+    @property
+    def enclosures(self) -> Enclosures:
+        """What templates may bring along."""
+        partials = {file.file.removeprefix(f"{TEMPLATES}/"): file.text for file in self.partials}
+        return Enclosures(partials, {asset.name: asset.place for asset in self.assets})
 
     def of_kind(self, kind: str) -> list[ProjectFile]:
         return [file for file in self.files if file.kind == kind]
@@ -86,9 +97,14 @@ def load_project(folder: Path) -> Project:
             faults += found
             if file is not None:
                 files.append(file)
-    templates, found = _read_templates(folder)
+    templates, found = _read_templates(folder, TEMPLATES)
     faults += found
-    return Project(folder, workspace, tuple(files), templates, tuple(sorted(faults + _same_names(files))))
+    partials, found = _read_templates(folder, f"{TEMPLATES}/{PARTIALS}")
+    faults += found
+    assets, found = read_assets(folder)
+    faults += found
+    faults += _same_names(files)
+    return Project(folder, workspace, tuple(files), templates, tuple(sorted(faults)), partials, assets)
 
 
 def read_workspace_slug(folder: Path) -> str:
@@ -117,14 +133,14 @@ def _read(path: Path, kind: str, folder: Path) -> tuple[ProjectFile | None, list
     return ProjectFile(kind, located.data[kind], file, located, content.decode("utf-8")), faults
 
 
-def _read_templates(folder: Path) -> tuple[tuple[TemplateFile, ...], list[Fault]]:
+def _read_templates(folder: Path, place: str) -> tuple[tuple[TemplateFile, ...], list[Fault]]:
     files, faults = [], []
-    for path in sorted((folder / TEMPLATES).glob("*")):
+    for path in sorted((folder / place).glob("*")):
         if path.suffix not in _TEMPLATE_SUFFIXES:
             continue
         file = display_path(path, folder)
         try:
-            files.append(TemplateFile(file, path.read_text(encoding="utf-8-sig")))
+            files.append(TemplateFile(file, path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")))
         except UnicodeDecodeError as error:
             line = path.read_bytes()[: error.start].count(b"\n") + 1
             faults.append(Fault(file, line, 1, "E005", "the template is not UTF-8", "save the file as UTF-8"))

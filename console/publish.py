@@ -77,9 +77,11 @@ def _publish(connection: Connection, item: _Item, now: datetime) -> Change:
 def _items(project: Project) -> list[_Item]:
     files = [project.workspace] if project.workspace else []
     items = [_Item(file.kind, file.slug, file.document, file.source, file.file) for file in [*files, *project.files]]
+    enclosures = project.enclosures
     for template in project.templates:
-        source, _faults = parse_template(template.text, template.file)
+        source, _faults = parse_template(template.text, template.file, enclosures)
         if source is not None:
-            # A template is its text: every character of it can be seen by a customer.
-            items.append(_Item("template", source.template, {"text": template.text}, template.text, template.file))
+            # A template is its text and what it brings along: every character of it can be seen by a customer.
+            document = {"text": template.text, **enclosures.used_by(template.text).as_document()}
+            items.append(_Item("template", source.template, document, template.text, template.file))
     return items

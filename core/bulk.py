@@ -6,16 +6,22 @@ documents as JSON text), because turning them one by one is what makes ordinary 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, any_, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Dialect, Table, any_, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from core.database import batches
+
 PASS_OVER = "DO NOTHING"
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # Long statements leave the interpreter to other threads while they run, and SQLite knows at most 32,766 parameters.
 _ROWS_A_STATEMENT = 500
@@ -77,6 +83,53 @@ def insert_fresh(connection: Connection, table: Table, columns: Sequence[str], r
         _copy(cursor, _name(connection, table), columns, rows)
 
 
+def insert_few(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    returning: str | None = None,
+    computed: Mapping[str, str] = _NOTHING,
+) -> list[Any]:
+    """`insert_rows` for a few, where a COPY would cost more than it saves.
+
+    Answers `returning` of those that were new. `computed` has columns that the database works out, by their words.
+    """
+    names, name = (*columns, *computed), _name(connection, table)
+    ending = f" ON CONFLICT {PASS_OVER}{f' RETURNING {returning}' if returning else ''}"
+    found: list[Any] = []
+    for statement, values in _statements(name, names, rows, ending, _mark(connection), tuple(computed.values())):
+        result = connection.exec_driver_sql(statement, values)
+        found += result.scalars().all() if returning else ()
+    return found
+
+
+def update_rows(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    also: str = "",
+    where: str,
+    parameters: tuple[Any, ...] = (),
+) -> list[Any]:
+    """Set `columns` of each row to its own plain driver values, in one statement; answers the keys of those that were.
+
+    The first of `columns` is the key. A column written `name?` keeps what it has where the value is None. `also` has
+    further assignments and `where` the condition, in words that both databases know, with `?` for its `parameters`.
+    """
+    updated: list[Any] = []
+    for some in batches(rows, _ROWS_A_STATEMENT):
+        statement = _update_statement(
+            connection.dialect, table, _name(connection, table), tuple(columns), len(some), also, where
+        )
+        values = tuple(chain(chain.from_iterable(some), parameters))
+        updated += connection.exec_driver_sql(statement, values).scalars().all()
+    return updated
+
+
 def reserve_ids(connection: Connection, table: Table, count: int) -> list[int]:
     """The next `count` ids of a table that never gives one twice; on SQLite the writing transaction holds them."""
     if connection.dialect.name == "sqlite":
@@ -95,13 +148,42 @@ def among(connection: Connection, column: ColumnElement[Any], values: Sequence[A
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 
+@lru_cache(maxsize=1024)
+def _update_statement(
+    dialect: Dialect, table: Table, name: str, columns: tuple[str, ...], count: int, also: str, where: str
+) -> str:
+    """Both databases call the columns of a list of values column1, column2 …, and neither knows their types."""
+    mark = "?" if dialect.name == "sqlite" else "%s"
+    sets = []
+    for number, column in enumerate(columns[1:], start=2):
+        plain = column.removesuffix("?")
+        value = f"CAST(given.column{number} AS {table.c[plain].type.compile(dialect)})"
+        sets.append(f"{plain} = {value if plain == column else f'coalesce({value}, {name}.{plain})'}")
+    key = f"{name}.{columns[0]}"
+    each = f"({', '.join([mark] * len(columns))})"
+    return (
+        f"UPDATE {name} SET {', '.join([*sets, also] if also else sets)} "
+        f"FROM (VALUES {', '.join([each] * count)}) AS given "
+        f"WHERE {key} = given.column1 AND {where.replace('?', mark)} RETURNING {key}"
+    )
+
+
+def _mark(connection: Connection) -> str:
+    return "?" if connection.dialect.name == "sqlite" else "%s"
+
+
 def _statements(
-    name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], ending: str
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    ending: str,
+    mark: str = "?",
+    computed: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
     """INSERTs of many rows each, with their parameters."""
     size = min(_ROWS_A_STATEMENT, _PARAMETERS // len(columns))
     into = f"INSERT INTO {name} ({', '.join(columns)}) VALUES "
-    marks = f"({', '.join('?' * len(columns))})"
+    marks = f"({', '.join((*[mark] * (len(columns) - len(computed)), *computed))})"
     waiting = iter(rows)
     whole = f"{into}{', '.join([marks] * size)}{ending}"
     while some := list(islice(waiting, size)):

@@ -34,6 +34,8 @@ from core.personal import IMPERSONAL
 
 _OLDEST_RUNNING: ColumnElement[int] = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 
+_NO_TRANSACTION, _THIS_TRANSACTION = "0", "pg_current_xact_id()::text::bigint"
+
 cursor_position = Table(
     "cursor_position",
     metadata,
@@ -53,12 +55,17 @@ class _CurrentTransaction(FunctionElement[int]):
 
 @compiles(_CurrentTransaction, "sqlite")
 def _on_sqlite(_element: object, _compiler: object, **_options: object) -> str:
-    return "0"
+    return _NO_TRANSACTION
 
 
 @compiles(_CurrentTransaction, "postgresql")
 def _on_postgresql(_element: object, _compiler: object, **_options: object) -> str:
-    return "pg_current_xact_id()::text::bigint"
+    return _THIS_TRANSACTION
+
+
+def current_transaction(connection: Connection) -> str:
+    """What an insert in plain SQL writes into the column `transaction_no`."""
+    return _NO_TRANSACTION if connection.dialect.name == "sqlite" else _THIS_TRANSACTION
 
 
 def transaction_column() -> Column[int]:

@@ -2,7 +2,8 @@
 
 The reference page of the documentation is made from this table; a code that is not in it may not be used. E0
 is the file as YAML, E10 its shape, E11 and E12 its references, E13 its values, E14 its versions, E15 what may
-be sent, W2 what is allowed but looks like a slip. A code that begins with W warns and stops nothing.
+be sent, E17 templates, W2 what is allowed but looks like a slip, W21 what keeps a mail from being read. A code that
+begins with W warns and stops nothing.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ FAULT_CODES: Mapping[str, FaultCode] = {
         (
             "E120",
             "unknown name",
-            "No segment, template, offer, list, journey, score, topic or sender of the project is called so.",
+            "No segment, template, offer, list, journey, score, topic, sender or transport is called so.",
             "Correct the name, or add the file.",
         ),
         (
@@ -290,6 +291,36 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "Write the whole address, beginning with https://.",
         ),
         (
+            "E175",
+            "misplaced MJML tag",
+            "MJML leaves out, without a word, what stands where it does not look: this tag or text would be lost.",
+            "Put it into one of the tags that are named.",
+        ),
+        (
+            "E176",
+            "wrong attribute of an MJML tag",
+            "The tag has no such attribute, lacks one that it needs, or names an `mj-class` that nobody defined.",
+            "Check the spelling; what CSS alone can do belongs into a class in `mj-style`, named by `css-class`.",
+        ),
+        (
+            "E177",
+            "impossible value of an MJML attribute",
+            "A unit is missing or not allowed, a colour does not exist, or the word is none of those that count.",
+            "Write it as the message says.",
+        ),
+        (
+            "E178",
+            "include that leads nowhere",
+            "The partial is not in `templates/partials/`, includes itself, or is too deeply or too widely included.",
+            "Check its path, which begins with `partials/`.",
+        ),
+        (
+            "E179",
+            "missing asset",
+            "`asset(…)` names a file that is not in `assets/`, or one that cannot be shown there.",
+            "Put the file into `assets/`, or correct the name.",
+        ),
+        (
             "W100",
             "folder that is not read",
             "Its name is nearly that of a folder that is read.",
@@ -325,6 +356,66 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "looks back further than events are kept",
             "`retention` deletes events before the condition asks for them, so it will count too few.",
             "Make `within` shorter, or keep events longer.",
+        ),
+        (
+            "W210",
+            "picture without words",
+            "Most mail programs show no picture until they are asked; until then its `alt` is all there is to read.",
+            'Say in `alt` what it shows; write `alt=""` for a picture that only decorates.',
+        ),
+        (
+            "W211",
+            "mail that Gmail cuts off",
+            "Gmail shows the first 102 KB of a mail; what follows, the way out included, hides behind a link.",
+            "Make the mail shorter.",
+        ),
+        (
+            "W212",
+            "mail of pictures",
+            "With hardly a word in it, nothing can be read before pictures are loaded, and filters take it for spam.",
+            "Write text as text.",
+        ),
+        (
+            "W213",
+            "link without encryption",
+            "Everybody on the way can read, and change, what an http address answers.",
+            "Write https://.",
+        ),
+        (
+            "W214",
+            "link that reads like another address",
+            "Its text is one address and it leads to another, as in forged mail; filters look for just that.",
+            "Write words instead of the address, or the address that it leads to.",
+        ),
+        (
+            "W215",
+            "subject that puts off",
+            "Longer than about 60 characters it is cut off on phones; capitals and exclamation marks look like spam.",
+            "Make it shorter and quieter.",
+        ),
+        (
+            "W216",
+            "no preheader",
+            "Mail programs show the beginning of the mail beside its subject, often 'View in your browser'.",
+            "Add `preheader:` to the front matter.",
+        ),
+        (
+            "W217",
+            "postal address that is not shown",
+            "The law of many countries wants the sender's postal address in each marketing mail.",
+            "Write {{ workspace.postal_address }} into the foot of the mail.",
+        ),
+        (
+            "W218",
+            "heavy asset",
+            "Somebody on a phone waits for it, and pays for it.",
+            "Make the picture smaller; 200 KB is plenty for most.",
+        ),
+        (
+            "W219",
+            "plain text that says nothing",
+            "Watches, screen readers and filters read the plain text part, and this one has hardly a word.",
+            "Write more text, or a text part of its own below a line `{# text #}`.",
         ),
     )
 }

@@ -15,8 +15,8 @@ from typing import Any
 from core.errors import InputError
 
 
-def _setting(default: str, text: str) -> Any:
-    return field(default=default, metadata={"text": text})
+def _setting(default: str, text: str, *, is_secret: bool = False) -> Any:
+    return field(default=default, repr=not is_secret, metadata={"text": text})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,39 @@ class Settings:
     public_url: str = _setting(
         "http://127.0.0.1:8000", "Address under which customers reach this server: links, pixel, unsubscribe."
     )
+    assets_url: str = _setting(
+        "", "Where `apply` publishes `assets/`: `s3://BUCKET/PREFIX`. Default: the web server shows them itself."
+    )
+    assets_public_url: str = _setting(
+        "",
+        "Address under which mails find what is published there, a CDN's for instance. Default: `/assets` of "
+        "POSTILION_PUBLIC_URL, or the bucket's own address.",
+    )
     host: str = _setting("127.0.0.1", "Address the web server listens on.")
     port: str = _setting("8000", "Port the web server listens on.")
     aws_region: str = _setting("eu-central-1", "AWS region of SES, SNS and End User Messaging.")
     aws_endpoint_url: str = _setting(
         "", "Send to this address instead of AWS: the sandbox, for instance http://127.0.0.1:8026."
     )
+    transports: str = _setting(
+        "", "Which transport serves a channel, such as `email=smtp, sms=sns_sms`. Default: the first of each channel."
+    )
+    smtp_url: str = _setting(
+        "",
+        "Mail server of the transport `smtp`: `smtp://user:password@host:587` (STARTTLS), `smtps://…:465`, or "
+        "`smtp+plain://127.0.0.1:25` for one on this machine.",
+        is_secret=True,
+    )
+    capture: str = _setting("", "Folder into which every message is written instead of being sent, for development.")
     kms_key_id: str = _setting(
         "",
         "The AWS KMS key (id, ARN or alias) that wraps the workspace key. Default: the key stands plain in its file.",
     )
     sns_topics: str = _setting("", "Comma-separated ARNs of the SNS topics whose notifications are believed.")
+    sqs_queue: str = _setting(
+        "",
+        "URL of an SQS queue from which reports are fetched, beside or instead of the web server's callback.",
+    )
     sns_certificates: str = _setting("", "Folder with SNS signing certificates that are trusted without a download.")
     cors_origins: str = _setting("", "Comma-separated origins of the shop's pages that may post events from a browser.")
     prefect_api_url: str = _setting("", "An existing Prefect server. Default: `postilion up` starts a private one.")
@@ -78,6 +100,20 @@ class Settings:
         return self.database
 
     @property
+    def assets_folder(self) -> Path:
+        return self.state_folder / "assets"
+
+    @property
+    def assets_base(self) -> str:
+        """The address below which every asset lies."""
+        if self.assets_public_url:
+            return self.assets_public_url.rstrip("/")
+        if not self.assets_url:
+            return f"{self.public_url.rstrip('/')}/assets"
+        bucket, _, prefix = self.assets_url.removeprefix("s3://").strip("/").partition("/")
+        return f"https://{bucket}.s3.{self.aws_region}.amazonaws.com/{prefix}".rstrip("/")
+
+    @property
     def port_number(self) -> int:
         return _number(self.port, "POSTILION_PORT")
 
@@ -88,6 +124,25 @@ class Settings:
     @property
     def worker_count(self) -> int:
         return max(1, _number(self.workers, "POSTILION_WORKERS"))
+
+    @property
+    def capture_folder(self) -> Path | None:
+        """Where messages end instead of being sent; None in earnest."""
+        return Path(self.capture).expanduser().resolve() if self.capture else None
+
+    @property
+    def reaches_nobody(self) -> bool:
+        """Whether messages end in a sandbox or a folder, so that addresses which an import made up will do."""
+        return bool(self.aws_endpoint_url) or self.capture_folder is not None
+
+    @property
+    def chosen_transports(self) -> dict[str, str]:
+        """Channel to the name of its transport, as far as the setting says."""
+        chosen = dict(item.partition("=")[::2] for item in self.transports.split(",") if item.strip())
+        for channel, name in chosen.items():
+            if not name.strip():
+                raise InputError(f"POSTILION_TRANSPORTS has {channel.strip()!r} without a name: write email=smtp.")
+        return {channel.strip(): name.strip() for channel, name in chosen.items()}
 
     @property
     def trusted_topics(self) -> frozenset[str]:

@@ -29,7 +29,7 @@ _BATCH = 1_000
 _LOOKUP_BATCH = 5_000
 _SEALED_KINDS = (IdentityKind.EMAIL, IdentityKind.PHONE)
 _IS_ADDRESS = identity.c.kind.in_([kind.value for kind in _SEALED_KINDS])
-_CHANNELS = {IdentityKind.EMAIL: ("email",), IdentityKind.PHONE: ("sms", "voice", "letter", "webhook", "push")}
+_CHANNELS = {IdentityKind.EMAIL: ("email", "letter"), IdentityKind.PHONE: ("sms", "voice", "webhook", "push")}
 
 # Packages above bind addresses too. Their tables are named, not imported, because imports run downward only.
 _CONSENT_HANDLE = table("consent_handle", column("handle"), column("lookup"))

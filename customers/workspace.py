@@ -21,7 +21,6 @@ from core.errors import ConflictError, NotFoundError
 
 # Words of workspace.yaml that are read and that nothing acts on yet: to promise them would be a lie.
 NOT_YET: tuple[tuple[str, ...], ...] = (
-    ("legal_hours",),
     ("approve",),
     ("tracking", "domain"),
     ("tracking", "utm"),
@@ -64,13 +63,22 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who messages come from: the name that is shown (may be empty) and the bare address or number."""
+    """Who messages come from: the name that is shown (may be empty) and the bare address or number.
+
+    `unsubscribe_address` is read by us: mail to it withdraws consent. `replies` names the templates by which a number
+    answers STOP, START and HELP; for what is missing the provider answers. `transport` is the sender's own choice among
+    those of its channel; `voice` reads its calls aloud.
+    """
 
     name: str
     channel: str
     address: str
     reply_to: str | None = None
     configuration_set: str | None = None
+    unsubscribe_address: str | None = None
+    replies: Mapping[str, str] = field(default_factory=dict)
+    transport: str | None = None
+    voice: str | None = None
 
     @property
     def mailbox(self) -> str:
@@ -201,7 +209,17 @@ def _event(spec: Mapping[str, Any] | None) -> EventSpec:
 
 def _sender(spec: Mapping[str, Any]) -> Sender:
     name, address = parseaddr(spec["from"]) if "@" in spec["from"] else ("", spec["from"])
-    return Sender(name, spec["channel"], address, spec.get("reply_to"), spec.get("configuration_set"))
+    return Sender(
+        name,
+        spec["channel"],
+        address,
+        spec.get("reply_to"),
+        spec.get("configuration_set"),
+        spec.get("unsubscribe_address"),
+        _mapping(spec, "replies"),
+        spec.get("transport"),
+        spec.get("voice"),
+    )
 
 
 def _hours(spec: Mapping[str, Any]) -> Hours:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from delivery.pieces import Pieces
 from delivery.tables import MessageKind
 
 
@@ -18,7 +19,10 @@ class Envelope:
 
     `sender` and `reply_to` are in RFC 5322 form (`Anna <anna@acme.example>`) for e-mail, a number or sender id for SMS.
     `links` maps the numbers of links that were made for this message alone to their destinations. `opens` says what
-    the picture of a mail tells (individual, aggregate or off), None where a channel has no pictures.
+    the picture of a mail tells (individual, aggregate or off), None where a channel has no pictures. `pieces` tells the
+    template's own words in `html` from the recipient's. `transport` is the
+    sender's own choice, empty for the one that serves the channel; `details` is what one channel alone knows: the
+    columns of a letter, the method of a webhook, the voice of a call.
     """
 
     message_id: str
@@ -38,6 +42,14 @@ class Envelope:
     opens: str | None = None
     decision_id: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
+    pieces: Pieces | None = None
+    transport: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def route(self) -> str:
+        """Under which name the registry of transports has the one for this envelope."""
+        return f"{self.channel}:{self.transport}" if self.transport else self.channel
 
     @property
     def recipient_domain(self) -> str:

@@ -21,10 +21,14 @@ from customers.suppression import find_suppressed
 from customers.tables import ProfileStatus
 from customers.workspace import Workspace
 from delivery.envelope import MessageRow
+from delivery.legal_hours import LegalRule, find_windows
+from delivery.phone_places import place_of
+from delivery.pinned import find_pinned
 from delivery.policy import Cap, Fallback, MessageFacts, QuietRule
 from delivery.quiet_hours import QuietHours
 from delivery.tables import MessageKind, MessageStatus, OriginKind, message
 
+_NOBODY = Address("", "", "")
 _GLOBAL_HOLDOUT_SEED = "workspace/global_holdout"
 
 
@@ -51,6 +55,7 @@ def gather_facts(
     loaded = load_profiles(connection, vault, sorted(set(survivors.values())))
     profiles = {number: loaded[survivor] for number, survivor in survivors.items()}
     addresses = {row.id: address_of(profiles[row.profile_id], row.channel) for row in rows}
+    addresses.update(find_pinned(vault, rows))
     if not takes_synthetic:
         addresses = {key: one if one and not one.is_synthetic else None for key, one in addresses.items()}
     suppressed = _suppressed(connection, rows, addresses)
@@ -71,6 +76,7 @@ def gather_facts(
                 expires_at=row.expires_at,
                 is_held_out=is_globally_held_out(workspace, row.profile_id),
                 zone=find_zone(profile.timezone or ""),
+                legal=_legal_rule(workspace, row, profile, address),
                 quiet=_quiet_rule(row.policy, workspace),
                 caps=_caps(row, occupying[row.profile_id], now),
             ),
@@ -86,8 +92,13 @@ def is_globally_held_out(workspace: Workspace, profile_id: int) -> bool:
 
 
 def address_of(profile: Profile, channel: str) -> Address | None:
-    """Where a channel reaches a profile."""
-    return profile.email if channel == "email" else profile.phone
+    """Where a channel reaches a profile, and what consent to it binds. A webhook reaches a system, not a person.
+
+    A letter goes to what the profile's attributes say; consent to it binds the e-mail address.
+    """
+    if channel == "webhook":
+        return _NOBODY
+    return profile.email if channel in ("email", "letter") else profile.phone
 
 
 def _suppressed(
@@ -116,6 +127,20 @@ def _consents(
         found = consent_of(connection, channel, topic, sorted(set(lookups.values())), now)
         states |= {message_id: found.get(lookup, ConsentStatus.UNKNOWN) for message_id, lookup in lookups.items()}
     return states
+
+
+def _legal_rule(workspace: Workspace, row: MessageRow, profile: Profile, address: Address | None) -> LegalRule | None:
+    """The hours of the number's country, in the person's own zone, else in each that the number may be in."""
+    if not workspace.legal_hours or row.kind != MessageKind.MARKETING or address is None:
+        return None
+    place = None if row.channel == "email" else place_of(address.value)
+    country = (place.country if place else None) or profile.country or workspace.country
+    windows = find_windows(workspace.legal_hours, row.channel, country)
+    if not windows:
+        return None
+    own = find_zone(profile.timezone or "")
+    zones = (own,) if own else place.zones if place else ()
+    return LegalRule(windows, zones or (ZoneInfo(workspace.timezone),))
 
 
 def _quiet_rule(policy: Mapping[str, Any], workspace: Workspace) -> QuietRule | None:

@@ -8,6 +8,7 @@ words are sealed for the person they are about, so that they go with that person
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +17,16 @@ from sqlalchemy import Connection, or_, select, update
 from core.database import insert_ignore
 from core.errors import NotFoundError, PermanentError
 from core.vault import Format, Vault
-from customers.log import append_events
+from customers.consent import WHOLE_CHANNEL, ConsentStatus, NewConsent, record_consents
+from customers.log import NewEvent, append_own_events
 from customers.suppression import suppress
-from customers.workspace import Workspace
-from delivery.callbacks.ses_events import ProviderReport
+from delivery.callbacks.ses_events import TOPIC_LEFT, WHOLE_CHANNEL_LEFT, ProviderReport
 from delivery.envelope import MessageRow
+from delivery.feedback_rates import Novelty, count_feedback, novelty_of
 from delivery.message_log import SOURCE, message_event
-from delivery.status import Report, ReportKind, combine, next_status
-from delivery.tables import MessageStatus, delivery_event, message
+from delivery.policy import Reason
+from delivery.status import Report, Reported, ReportKind, combine, next_status
+from delivery.tables import MessageStatus, OriginKind, delivery_event, message
 
 _SUPPRESSING = {ReportKind.BOUNCED: "bounced", ReportKind.COMPLAINED: "complained"}
 _EVENTS = {
@@ -40,7 +43,6 @@ _OLD_DOCUMENT = "provider_document"  # as it was called while reports were seale
 def record_report(
     connection: Connection,
     vault: Vault,
-    workspace: Workspace,
     report: ProviderReport,
     *,
     key: str,
@@ -48,7 +50,31 @@ def record_report(
     received_at: datetime,
 ) -> bool:
     """Record one report under the provider's notification id `key`; False when it was known already."""
+    recorded = take_report(connection, vault, report, key=key, document=document, received_at=received_at)
+    count_feedback(connection, recorded.novelties, received_at)
+    return recorded.is_new
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Whether a report was new; `novelties` are to be counted (see `count_feedback`), for a whole batch at once."""
+
+    is_new: bool
+    novelties: tuple[Novelty, ...] = ()
+
+
+def take_report(
+    connection: Connection,
+    vault: Vault,
+    report: ProviderReport,
+    *,
+    key: str,
+    document: str,
+    received_at: datetime,
+) -> Recorded:
+    """`record_report` without counting."""
     row = _find_message(connection, report)
+    is_foreign = row is None and report.is_untagged  # somebody else's, and none of our business
     new = insert_ignore(
         connection,
         delivery_event,
@@ -57,26 +83,32 @@ def record_report(
                 "key": key,
                 "message_id": row.id if row else report.message_id,
                 "provider_id": report.provider_id,
-                "kind": report.kind,
+                "kind": ReportKind.FOREIGN if is_foreign else report.kind,
                 "sub_kind": report.sub_kind,
                 "occurred_at": report.occurred_at,
                 "received_at": received_at,
-                "sealed_document": _seal(vault, row, document, received_at),
+                "sealed_document": None if is_foreign else seal_callback(vault, row, document, received_at),
             }
         ],
         returning=["id"],
     )
     if not new:
-        return False
-    if row is None or (report.kind is ReportKind.SENT and row.status == MessageStatus.SENT):
-        return True  # the second is half of all reports, and says what the ledger knows
+        return Recorded(is_new=False)
+    if row is None or _is_known(row, report):
+        return Recorded(is_new=True)
+    reported = combine(_reports(connection, row.id), row.provider_id)
     names = [_EVENTS[report.kind]] if report.kind in _EVENTS else []
-    if _apply(connection, row, received_at) is MessageStatus.SENT:
+    if _apply(connection, row, reported, received_at) is MessageStatus.SENT:
         names.append("message_sent")  # it was unknown, or its worker died before it could say so
     _suppress(connection, row, report)
+    if row.origin_kind == OriginKind.TEST:
+        return Recorded(is_new=True)  # the address is that of whoever tests, and no part of this person's history
+    _withdraw(connection, row, report, key, received_at)
     events = [message_event(name, row, report.occurred_at, reason=report.sub_kind) for name in names]
-    append_events(connection, vault, workspace, events, received_at)
-    return True
+    append_own_events(connection, events, received_at)
+    after = {name: getattr(reported, name) for name in ("delivered_at", "bounced_at", "complained_at")}
+    novelty = novelty_of(row, after, report.occurred_at)
+    return Recorded(True, (novelty,) if novelty is not None else ())
 
 
 def open_document(connection: Connection, vault: Vault, event_id: int) -> str | None:
@@ -103,7 +135,7 @@ def open_document(connection: Connection, vault: Vault, event_id: int) -> str | 
     return vault.open_for_workspace(_OLD_DOCUMENT, sealed)
 
 
-def _seal(vault: Vault, row: MessageRow | None, document: str, received_at: datetime) -> bytes:
+def seal_callback(vault: Vault, row: MessageRow | None, document: str, received_at: datetime) -> bytes:
     """For the message's person; for the day while nobody knows which message is meant, or who was erased since."""
     if row is None or not vault.has_key(_owner(row)):
         return vault.seal_for_day(_DOCUMENT, document, received_at.astimezone(UTC).date())
@@ -115,15 +147,19 @@ def _owner(row: Any) -> int:
     return int(row.origin_profile_id or row.profile_id)
 
 
+def _is_known(row: MessageRow, report: ProviderReport) -> bool:
+    """Half of all reports say only what our own record of the call says already."""
+    return report.kind is ReportKind.SENT and row.status == MessageStatus.SENT and row.provider is not None
+
+
 def _find_message(connection: Connection, report: ProviderReport) -> MessageRow | None:
     by_provider = message.c.provider_id == report.provider_id
     mine = or_(message.c.id == report.message_id, by_provider) if report.message_id else by_provider
     return connection.execute(select(message).where(mine).limit(1).with_for_update()).one_or_none()
 
 
-def _apply(connection: Connection, row: MessageRow, received_at: datetime) -> MessageStatus | None:
+def _apply(connection: Connection, row: MessageRow, reported: Reported, received_at: datetime) -> MessageStatus | None:
     """Bring the row to what all its reports say; answers the status that this settled, or None."""
-    reported = combine(_reports(connection, row.id))
     status = next_status(MessageStatus(row.status), reported)
     settled = status != row.status
     connection.execute(
@@ -131,7 +167,8 @@ def _apply(connection: Connection, row: MessageRow, received_at: datetime) -> Me
         .where(message.c.id == row.id)
         .values(
             status=status,
-            sent_at=row.sent_at or (reported.sent_at if status == MessageStatus.SENT else None),
+            sent_at=row.sent_at if row.provider is not None else reported.sent_at,  # our own record goes first
+            reason=row.reason if not settled else Reason.REJECTED if status == MessageStatus.FAILED else None,
             ended_at=(row.ended_at or received_at) if settled else row.ended_at,
             delivered_at=reported.delivered_at,
             bounced_at=reported.bounced_at,
@@ -143,12 +180,30 @@ def _apply(connection: Connection, row: MessageRow, received_at: datetime) -> Me
 
 def _reports(connection: Connection, message_id: str) -> Sequence[Report]:
     rows = connection.execute(
-        select(delivery_event.c.kind, delivery_event.c.occurred_at).where(delivery_event.c.message_id == message_id)
+        select(delivery_event.c.kind, delivery_event.c.occurred_at, delivery_event.c.provider_id).where(
+            delivery_event.c.message_id == message_id
+        )
     )
-    return [Report(ReportKind(kind), occurred_at) for kind, occurred_at in rows]
+    return [Report(ReportKind(kind), occurred_at, provider_id) for kind, occurred_at, provider_id in rows]
 
 
 def _suppress(connection: Connection, row: MessageRow, report: ProviderReport) -> None:
     reason = _SUPPRESSING.get(report.kind)
     if reason and row.lookup:
         suppress(connection, row.channel, row.lookup, reason, SOURCE, report.occurred_at)
+
+
+def _withdraw(connection: Connection, row: MessageRow, report: ProviderReport, key: str, received_at: datetime) -> None:
+    """What somebody left by the provider's own pages is left with us as well."""
+    topic = {WHOLE_CHANNEL_LEFT: WHOLE_CHANNEL, TOPIC_LEFT: row.topic}.get(report.sub_kind or "")
+    if report.kind is not ReportKind.UNSUBSCRIBED or topic is None or not row.lookup:
+        return
+    status, at = ConsentStatus.WITHDRAWN, report.occurred_at
+    entry = NewConsent(
+        row.lookup, row.channel, topic, status, None, "provider", at, row.profile_id, f"subscription:{key}"
+    )
+    if record_consents(connection, [entry], received_at):
+        properties = {"channel": row.channel, "topic": topic, "source": "provider", "message_id": row.id}
+        names = ("unsubscribed", "consent_withdrawn")
+        events = [NewEvent(name, at, SOURCE, f"{name}:{key}", row.profile_id, properties) for name in names]
+        append_own_events(connection, events, received_at)

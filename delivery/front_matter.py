@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Fault, has_errors
 from core.located import Located, split_front_matter
 from core.schema_check import check_schema
 from core.suggest import did_you_mean
+from delivery.template_enclosures import NO_ENCLOSURES, Enclosures
 
 ROOTS = ("profile", "entry", "steps", "vars", "offers", "links", "campaign", "workspace", "items")
 
@@ -35,7 +36,8 @@ class Part:
 @dataclass(frozen=True, slots=True, eq=False)
 class TemplateSource:
     """One template. `body` is MJML for the channel `email`, else plain text; `text` is the mail's own plain text part,
-    where it has one. `content_hash` is the SHA-256 of the file, line ends and trailing white space aside.
+    where it has one. `content_hash` is the SHA-256 of the file, line ends and trailing white space aside, and of what
+    it brings along.
     """
 
     template: str
@@ -52,6 +54,8 @@ class TemplateSource:
     text: Part | None
     file: str
     content_hash: str
+    enclosures: Enclosures = field(default=NO_ENCLOSURES, repr=False)
+    address: tuple[tuple[str, str], ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TemplateSource):
@@ -62,8 +66,13 @@ class TemplateSource:
         return hash((self.file, self.content_hash))
 
 
-def parse_template(text: str, file: str) -> tuple[TemplateSource | None, list[Fault]]:
-    """The template in `text`, and what is wrong with its front matter; `file` is the name that faults carry."""
+def parse_template(
+    text: str, file: str, enclosures: Enclosures = NO_ENCLOSURES
+) -> tuple[TemplateSource | None, list[Fault]]:
+    """The template in `text`, and what is wrong with its front matter; `file` is the name that faults carry.
+
+    `enclosures` may hold more than it needs.
+    """
     written = text.replace("\r\n", "\n").replace("\r", "\n")
     split, faults = split_front_matter(written.encode("utf-8", "surrogatepass"), file)
     if split is None:
@@ -92,7 +101,9 @@ def parse_template(text: str, file: str) -> tuple[TemplateSource | None, list[Fa
         body=Part(body, split.body_line),
         text=own_text,
         file=file,
-        content_hash=_hash(written),
+        content_hash=_hash(written, enclosures.used_by(written)),
+        enclosures=enclosures,
+        address=tuple(head.get("address", {}).items()),
     )
     return source, sorted(faults)
 
@@ -101,6 +112,10 @@ def _faults_of_head(head: Located) -> list[Fault]:
     faults = []
     if head.data["channel"] == "email" and not str(head.data.get("subject", "")).strip():
         faults.append(head.fault("E101", (), "a mail needs a subject", "add 'subject: …'"))
+    if head.data["channel"] == "letter" and "address" not in head.data:
+        faults.append(
+            head.fault("E101", (), "a letter needs an address", "add `address: {name: name, street: street}`")
+        )
     paths: list[tuple[tuple[str | int, ...], str]] = [
         *((("needs", at), path) for at, path in enumerate(head.data.get("needs", ()))),
         *((("defaults", path), path) for path in head.data.get("defaults", {})),
@@ -125,6 +140,9 @@ def _part(head: Located, key: str) -> Part:
     return Part(head.data.get(key, "").strip(), head.value_at((key,)).line)
 
 
-def _hash(written: str) -> str:
+def _hash(written: str, enclosed: Enclosures) -> str:
     normalised = "\n".join(line.rstrip() for line in written.removeprefix("\ufeff").rstrip().split("\n"))
+    brought = [*enclosed.partials.items(), *enclosed.assets.items()]
+    if brought:
+        normalised += "".join(f"\n{len(part)}:{part}" for pair in brought for part in pair)
     return hashlib.sha256(normalised.encode("utf-8", "surrogatepass")).hexdigest()

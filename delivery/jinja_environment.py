@@ -7,7 +7,9 @@ positions, never a method or an attribute of Python, so that `entry.items` is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -17,8 +19,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from delivery.jinja_filters import FILTERS, TESTS, as_text
 from delivery.jinja_limits import GUARDS, LimitError, calculate, guard, small_range
+from delivery.pieces import Pieces
 
 MAX_OUTPUT = 1_000_000  # characters of one rendered part
+_CHUNKS = 64  # that are joined before their length is looked at; each is bounded itself
 _FILENAME = "<template>"
 RENDER_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -75,19 +79,26 @@ class Program:
     """Compiled Jinja of one part of a message."""
 
     template: Template
+    constants: AbstractSet[int] = frozenset()
 
     def run(self, values: dict[str, Any]) -> str:
-        """The rendered part. `values` holds the context roots and a `Meter` as `_meter`.
+        """`run_in_pieces` for whoever wants the text alone."""
+        return self.run_in_pieces(values)[0]
 
-        Raises jinja2's errors, `LimitError`, and what `RENDER_FAULTS` lists.
+    def run_in_pieces(self, values: dict[str, Any]) -> tuple[str, Pieces]:
+        """The rendered part, and which pieces of it are the template's own.
+
+        `values` holds the context roots and a `Meter` as `_meter`. Raises jinja2's errors, `LimitError`, and what
+        `RENDER_FAULTS` lists.
         """
         template, size, chunks = self.template, 0, []
-        for chunk in template.root_render_func(template.new_context(values)):
-            size += len(chunk)
+        stream = template.root_render_func(template.new_context(values))
+        while some := list(islice(stream, _CHUNKS)):
+            chunks += some
+            size += sum(map(len, some))
             if size > MAX_OUTPUT:
                 raise LimitError(f"the message is longer than {MAX_OUTPUT:,} characters")
-            chunks.append(chunk)
-        return "".join(chunks)
+        return "".join(chunks), Pieces(tuple(chunks), self.constants)
 
     def line_of(self, traceback: TracebackType | None) -> int | None:
         """The line of the file at which an error arose while this program ran."""
@@ -111,13 +122,17 @@ class ProgramCompiler:
         _number(tree, 1, lambda line: line)
         return tree
 
-    def compile(self, source: str, line_of: Callable[[int], int]) -> Program:
-        """The program of `source`; `line_of` maps its lines to those of the file that errors shall name."""
+    def compile(self, source: str, line_of: Callable[[int], int], assets: Mapping[str, str]) -> Program:
+        """The program of `source`; `line_of` maps its lines to those of the file that errors shall name, `assets` the
+        names of assets to their places.
+        """
         tree = self._environment.parse(source)
         _number(tree, 1, line_of)
-        guard(tree)
+        guard(tree, assets)
         code = self._environment.compile(tree, name="template", filename=_FILENAME)
-        return Program(Template.from_code(self._environment, code, self._environment.globals))
+        template = Template.from_code(self._environment, code, self._environment.globals)
+        written = template.root_render_func.__code__.co_consts
+        return Program(template, frozenset(id(one) for one in written if isinstance(one, str)))
 
 
 def _number(node: nodes.Node, line: int, line_of: Callable[[int], int]) -> None:

@@ -76,9 +76,16 @@ _NUMBERS = {
     "pt": (",", ".", True),
     "sv": (",", "\N{NO-BREAK SPACE}", True),
 }
+_CURRENCY = re.compile(r"[A-Z]{3}\Z")
 _DATE_FORMATS = {"short": "%d/%m/%Y", "long": "%-d %B %Y", "iso": "%Y-%m-%d", "time": "%H:%M"}
 # The C library pads `%9999999d` as told, so only plain directives pass.
 _DATE_FORMAT = re.compile(r"(?:[^%]|%-?[aAbBdeHIjmMpSyY]|%%){1,100}\Z", re.DOTALL)
+
+
+# C0 and C1 controls but tab and line ends; Unicode's embeddings, overrides and isolates (UAX 9).
+_TRICKS = dict.fromkeys(
+    (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+)
 
 
 class UnfitValueError(ValueError):
@@ -103,7 +110,7 @@ def money(context: Context, amount: Any, currency: Any, locale: Any = None) -> s
     """
     if isinstance(amount, bool) or not isinstance(amount, int):
         raise UnfitValueError("money wants a whole number of minor units, such as 1250 for 12.50")
-    if not (isinstance(currency, str) and re.fullmatch("[A-Z]{3}", currency)):
+    if not (isinstance(currency, str) and _CURRENCY.match(currency)):
         raise UnfitValueError("money wants a currency of three capital letters, such as 'GBP'")
     decimal_mark, group_mark, is_after = _NUMBERS.get(_language(context, locale), _NUMBERS["en"])
     exponent = _EXPONENTS.get(currency, 2)
@@ -163,19 +170,21 @@ def as_text(value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             raise UnfitValueError(f"a text is longer than {MAX_TEXT:,} characters")
-        if not value.isascii():
-            _refuse_half_characters(value)
+        if not value.isprintable():
+            return _without_tricks(value)
     elif isinstance(value, (list, tuple, dict, range)) or hasattr(value, "__next__"):
         raise UnfitValueError("a list cannot be written as text: go through it with {% for %}, or use | join(', ')")
     return value
 
 
-def _refuse_half_characters(text: str) -> None:
+def _without_tricks(text: str) -> str:
+    """`text` without control characters, and without those that would turn the direction of what follows it."""
     # JSON may carry lone surrogates; they would only fail when the finished message is encoded.
     try:
         text.encode()
     except UnicodeEncodeError:
         raise UnfitValueError("a text holds half a character, which cannot be sent") from None
+    return text.translate(_TRICKS)  # Markup stays Markup
 
 
 def replace(value: Any, old: str, new: str) -> str:

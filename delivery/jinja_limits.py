@@ -7,7 +7,7 @@ always ends alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,7 @@ MAX_ITERATIONS = 20_000  # over all loops and list filters of one rendering
 MAX_RANGE = 1_000
 MAX_NUMBER = 10**18
 
-METER, CHARGE, BOUND, SINGLE = "_meter", "_charged", "_bounded", "_single"
+METER, CHARGE, BOUND, SINGLE, ASSETS_URL = "_meter", "_charged", "_bounded", "_single", "_assets_url"
 
 _ALLOWED = (
     nodes.Template, nodes.Scope, nodes.Output, nodes.TemplateData, nodes.For, nodes.If, nodes.Assign, nodes.With,
@@ -110,10 +110,18 @@ def refusals(tree: nodes.Template, *, is_text: bool) -> Iterator[tuple[int, str,
             yield node.lineno, f"unknown filter '{node.name}'", did_you_mean(node.name, FILTERS)
         elif isinstance(node, nodes.Test) and node.name not in TESTS:
             yield node.lineno, f"unknown test '{node.name}'", did_you_mean(node.name, TESTS)
-        elif isinstance(node, nodes.Call) and not _is_function(node.node):
-            yield node.lineno, "only range(…) can be called", "use a filter, such as {{ x | upper }}"
+        elif isinstance(node, nodes.Call) and not _is_function(node.node) and asset_named(node) is None:
+            yield node.lineno, "only range(…) and asset('NAME') can be called", "use a filter, such as {{ x | upper }}"
         elif isinstance(node, nodes.For) and node.recursive:
             yield node.lineno, "a loop cannot be recursive", "write the inner loop out"
+
+
+def asset_named(call: nodes.Call) -> str | None:
+    """`hero.jpg` of `asset("hero.jpg")`; None for every other call."""
+    if not isinstance(call.node, nodes.Name) or call.node.name != "asset" or len(call.args) != 1 or call.kwargs:
+        return None
+    argument = call.args[0]
+    return argument.value if isinstance(argument, nodes.Const) and isinstance(argument.value, str) else None
 
 
 def _is_function(called: nodes.Expr) -> bool:
@@ -129,7 +137,17 @@ def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
 
 
 class _Guard(NodeTransformer):
-    """Puts the charge around what is iterated, and the bound around what is joined."""
+    """Puts the charge around what is iterated, the bound around what is joined, and addresses in place of assets."""
+
+    def __init__(self, assets: Mapping[str, str]) -> None:
+        self._assets = assets
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802  # jinja2 calls it by the node's name
+        name = asset_named(node)
+        if name is None:
+            return self.generic_visit(node)
+        address = nodes.Concat([nodes.Name(ASSETS_URL, "load"), nodes.Const(self._assets[name])])
+        return address.set_lineno(node.lineno)
 
     def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802  # jinja2 calls it by the node's name
         self.generic_visit(node)
@@ -179,9 +197,11 @@ def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filt
     return wrapped.set_lineno(node.lineno)  # type: ignore[return-value]  # jinja2 types it as Node
 
 
-def guard(tree: nodes.Template) -> None:
-    """Rewrites `tree` in place so that no loop and no text in it can grow without end."""
-    _Guard().visit(tree)
+def guard(tree: nodes.Template, assets: Mapping[str, str]) -> None:
+    """Rewrites `tree` in place so that no loop and no text in it can grow without end, and `asset(…)` is the address
+    of the asset: `assets` are their places.
+    """
+    _Guard(assets).visit(tree)
 
 
 GUARDS = {CHARGE: charged, BOUND: bounded, SINGLE: as_text}

@@ -94,7 +94,12 @@ def blank_out(text: str, tokens: list[Token]) -> str:
 def find_unclosed(text: str, tokens: list[Token]) -> int | None:
     """The offset of the first opener that nothing closes, or only the end of a later token."""
     for token in tokens:
-        if _OPENER.search(re.sub(_STRING, "", token.source[2:])):
+        inside = token.source[2:]
+        if token.kind is TokenKind.COMMENT:
+            is_swallowing = "{#" in inside  # what is commented out may well be Jinja
+        else:
+            is_swallowing = _OPENER.search(re.sub(_STRING, "", inside)) is not None
+        if is_swallowing:
             return token.start
     rest = _OPENER.search(text, tokens[-1].end if tokens else 0)
     return rest.start() if rest is not None else None

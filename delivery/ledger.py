@@ -11,18 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, update
 
+from core.bulk import insert_few, update_rows
 from core.claims import claim_rows
+from core.clock import to_micros
 from core.columns import Instant
 from core.vault import Vault
 from delivery.envelope import Envelope, MessageRow
 from delivery.policy import Reason
-from delivery.tables import MessageKind, MessageStatus, delivery_attempt, message
+from delivery.tables import MessageKind, MessageStatus, OriginKind, delivery_attempt, message
 
 LEASE = timedelta(seconds=60)
 STUCK = timedelta(minutes=10)
 _BACK_OFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
+_IS_MINE = "message.status = 'claimed' AND message.claimed_by = ?"
 
 
 def claim_due(
@@ -64,11 +67,6 @@ def _not_paused(scope: str) -> Any:
             return or_(message.c.origin_kind != kind, message.c.origin != name)
 
 
-def _moved_to(whether: str, until: str) -> Any:
-    """A new due instant, or the one that stands. Inside CASE a parameter does not learn its type from the column."""
-    return case((bindparam(whether, type_=Boolean()), bindparam(until, type_=Instant())), else_=message.c.due_at)
-
-
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a claimed message ends without a call: held until `until`, or skipped or failed for good."""
@@ -82,37 +80,38 @@ class Ending:
 
 def end_claimed(connection: Connection, worker: str, endings: Sequence[Ending], now: datetime) -> None:
     """Write the endings of messages that `worker` has claimed."""
-    if not endings:
-        return
-    statement = (
-        update(message)
-        .where(
-            message.c.id == bindparam("b_id"),
-            message.c.status == MessageStatus.CLAIMED,
-            message.c.claimed_by == worker,
+    at = to_micros(now)
+    rows = [
+        (
+            ending.message_id,
+            ending.status.value,
+            ending.reason.value if ending.reason else None,
+            ending.detail[:500] or None,
+            to_micros(ending.until) if ending.until else None,
+            None if ending.until else at,
         )
-        .values(
-            status=bindparam("b_status"),
-            reason=bindparam("b_reason"),
-            detail=bindparam("b_detail"),
-            due_at=_moved_to("b_held", "b_until"),
-            ended_at=bindparam("b_ended"),
-        )
+        for ending in endings
+    ]
+    update_rows(
+        connection,
+        message,
+        ("id", "status", "reason", "detail", "due_at?", "ended_at"),
+        rows,
+        where=_IS_MINE,
+        parameters=(worker,),
     )
-    connection.execute(
-        statement,
-        [
-            {
-                "b_id": ending.message_id,
-                "b_status": ending.status,
-                "b_reason": ending.reason,
-                "b_detail": ending.detail[:500] or None,
-                "b_held": ending.until is not None,
-                "b_until": ending.until or now,
-                "b_ended": None if ending.until else now,
-            }
-            for ending in endings
-        ],
+
+
+def release_claimed(connection: Connection, worker: str, message_ids: Sequence[str]) -> None:
+    """Give back what `worker` has claimed and will not send, for whoever comes next: no provider heard of it."""
+    update_rows(
+        connection,
+        message,
+        ("id",),
+        [(message_id,) for message_id in message_ids],
+        also="status = 'due', lease_until = NULL",
+        where=_IS_MINE,
+        parameters=(worker,),
     )
 
 
@@ -134,64 +133,30 @@ def begin_sending(
     now: datetime,
 ) -> list[Envelope]:
     """Commit-before-call: mark these `sending` and answer those that are still ours (a lease may have been lost)."""
-    if not envelopes:
-        return []
-    mine = set(
-        connection.execute(
-            update(message)
-            .where(
-                message.c.id.in_([envelope.message_id for envelope in envelopes]),
-                message.c.status == MessageStatus.CLAIMED,
-                message.c.claimed_by == worker,
+    at = to_micros(now)
+    marked = update_rows(
+        connection,
+        message,
+        ("id", "sending_at", "template_hash", "opens", "lookup", "recipient_domain", "decision_id", "links"),
+        [
+            (
+                envelope.message_id,
+                at,
+                envelope.template_hash or None,
+                envelope.opens,
+                envelope.lookup,
+                envelope.recipient_domain[:100] or None,
+                envelope.decision_id,
+                _seal_links(vault, rows[envelope.message_id], envelope.links),
             )
-            .values(
-                status=MessageStatus.SENDING,
-                sending_at=now,
-                attempt_count=message.c.attempt_count + 1,
-                reason=None,
-                detail=None,
-            )
-            .returning(message.c.id)
-        ).scalars()
+            for envelope in envelopes
+        ],
+        also="status = 'sending', attempt_count = attempt_count + 1, reason = NULL, detail = NULL",
+        where=_IS_MINE,
+        parameters=(worker,),
     )
-    kept = [envelope for envelope in envelopes if envelope.message_id in mine]
-    if kept:
-        connection.execute(
-            update(message)
-            .where(message.c.id == bindparam("b_id"))
-            .values(
-                template_hash=bindparam("b_hash"),
-                opens=bindparam("b_opens"),
-                lookup=bindparam("b_lookup"),
-                recipient_domain=bindparam("b_domain"),
-                decision_id=bindparam("b_decision"),
-                links=bindparam("b_links"),
-            ),
-            [
-                {
-                    "b_id": envelope.message_id,
-                    "b_hash": envelope.template_hash or None,
-                    "b_opens": envelope.opens,
-                    "b_lookup": envelope.lookup,
-                    "b_domain": envelope.recipient_domain[:100] or None,
-                    "b_decision": envelope.decision_id,
-                    "b_links": _seal_links(vault, rows[envelope.message_id], envelope.links),
-                }
-                for envelope in kept
-            ],
-        )
-        connection.execute(
-            insert(delivery_attempt),
-            [
-                {
-                    "message_id": envelope.message_id,
-                    "attempt_no": rows[envelope.message_id].attempt_count + 1,
-                    "started_at": now,
-                }
-                for envelope in kept
-            ],
-        )
-    return kept
+    mine = set(marked)
+    return [envelope for envelope in envelopes if envelope.message_id in mine]
 
 
 def _seal_links(vault: Vault, row: MessageRow, links: Mapping[str, str]) -> bytes | None:
@@ -211,54 +176,57 @@ class Outcome:
     provider_id: str | None = None
     error_code: str | None = None
     until: datetime | None = None
+    started_at: datetime | None = None
 
 
 def record_outcomes(connection: Connection, outcomes: Sequence[Outcome], now: datetime) -> None:
     """Write what the calls came to. A row that a provider's event has settled meanwhile stays settled."""
     if not outcomes:
         return
-    accepted = [item for item in outcomes if item.provider_id]
-    if accepted:
-        connection.execute(
-            update(message)
-            .where(message.c.id == bindparam("b_id"))
-            .values(provider=bindparam("b_provider"), provider_id=bindparam("b_provider_id")),
+    at = to_micros(now)
+    recorded = set(
+        update_rows(
+            connection,
+            message,
+            ("id", "status", "reason", "detail", "due_at?", "sent_at", "ended_at", "provider?", "provider_id?"),
             [
-                {"b_id": item.message_id, "b_provider": item.provider, "b_provider_id": item.provider_id}
-                for item in accepted
+                (
+                    item.message_id,
+                    item.status.value,
+                    Reason.REJECTED.value if item.status == MessageStatus.FAILED else None,
+                    item.error_code,
+                    to_micros(item.until) if item.until else None,
+                    at if item.status == MessageStatus.SENT else None,
+                    None if item.until else at,
+                    item.provider if item.provider_id else None,
+                    item.provider_id,
+                )
+                for item in outcomes
             ],
+            where="message.status = 'sending'",
         )
-    connection.execute(
-        update(message)
-        .where(message.c.id == bindparam("b_id"), message.c.status == MessageStatus.SENDING)
-        .values(
-            status=bindparam("b_status"),
-            reason=bindparam("b_reason"),
-            detail=bindparam("b_detail"),
-            due_at=_moved_to("b_again", "b_until"),
-            sent_at=bindparam("b_sent"),
-            ended_at=bindparam("b_ended"),
-        ),
-        [
-            {
-                "b_id": item.message_id,
-                "b_status": item.status,
-                "b_reason": Reason.REJECTED if item.status == MessageStatus.FAILED else None,
-                "b_detail": item.error_code,
-                "b_again": item.until is not None,
-                "b_until": item.until or now,
-                "b_sent": now if item.status == MessageStatus.SENT else None,
-                "b_ended": None if item.until else now,
-            }
-            for item in outcomes
-        ],
     )
-    connection.execute(
-        update(delivery_attempt)
-        .where(delivery_attempt.c.message_id == bindparam("b_id"), delivery_attempt.c.attempt_no == bindparam("b_no"))
-        .values(finished_at=now, outcome=bindparam("b_outcome"), error_code=bindparam("b_code")),
+    settled = [item for item in outcomes if item.provider_id and item.message_id not in recorded]
+    update_rows(
+        connection,
+        message,
+        ("id", "provider", "provider_id"),
+        [(item.message_id, item.provider, item.provider_id) for item in settled],
+        where="true",
+    )
+    insert_few(
+        connection,
+        delivery_attempt,
+        ("message_id", "attempt_no", "started_at", "finished_at", "outcome", "error_code"),
         [
-            {"b_id": item.message_id, "b_no": item.attempt_no, "b_outcome": item.outcome, "b_code": item.error_code}
+            (
+                item.message_id,
+                item.attempt_no,
+                to_micros(item.started_at or now),
+                at,
+                item.outcome,
+                item.error_code[:100] if item.error_code else None,
+            )
             for item in outcomes
         ],
     )
@@ -276,9 +244,15 @@ def settle_stuck(connection: Connection, now: datetime) -> list[MessageRow]:
     same id (at most twice). Answers the rows that became unknown.
     """
     dead = (message.c.status == MessageStatus.SENDING, message.c.sending_at <= now - STUCK)
+    _record_lost_attempts(connection, dead, now)
     connection.execute(
         update(message)
-        .where(*dead, message.c.kind == MessageKind.TRANSACTIONAL, message.c.attempt_count < 2)
+        .where(
+            *dead,
+            message.c.kind == MessageKind.TRANSACTIONAL,
+            message.c.origin_kind != OriginKind.TEST,  # composed by whoever asked for it, and by nobody else
+            message.c.attempt_count < 2,
+        )
         .values(status=MessageStatus.DUE, due_at=now, detail="the first call's outcome is unknown")
     )
     return list(
@@ -296,3 +270,13 @@ def count_by_status(connection: Connection, origin_id: str) -> dict[tuple[str, s
         .group_by(message.c.status, message.c.reason)
     )
     return {(status, reason): count for status, reason, count in rows}
+
+
+def _record_lost_attempts(connection: Connection, dead: Sequence[ColumnElement[bool]], now: datetime) -> None:
+    """An attempt is written with its outcome; of a call that a dead process made, nobody wrote it."""
+    attempt = delivery_attempt.c
+    is_written = exists().where(attempt.message_id == message.c.id, attempt.attempt_no == message.c.attempt_count)
+    at = literal(now, Instant())
+    lost = select(message.c.id, message.c.attempt_count, message.c.sending_at, at, literal("unknown"))
+    names = ["message_id", "attempt_no", "started_at", "finished_at", "outcome"]
+    connection.execute(insert(delivery_attempt).from_select(names, lost.where(*dead, ~is_written)))

@@ -24,7 +24,7 @@ WriteLink = Callable[[int, str | None], str]
 
 _MAX_URL = 2_048
 # No user information, no back-slash, no control character; a scheme-relative `//host` has no scheme and fails too.
-_URL = re.compile(r"https?://[\w.:\[\]-]+(?:[/?#][^\x00-\x20\x7f\s\\]*)?\Z", re.IGNORECASE)
+_URL = re.compile(r"https?://(?P<host>[\w.:\[\]-]+)(?:[/?#][^\x00-\x20\x7f\s\\]*)?\Z", re.IGNORECASE)
 _PORT = re.compile(r"\[[0-9a-fA-F:.]+\](?::\d{1,5})?\Z|[^:\[\]]+(?::\d{1,5})?\Z")
 _KEPT = re.compile(r"(?:mailto:|tel:|sms:|#|\{\{[-+]?\s*links\.)", re.IGNORECASE)
 _URL_IN_TEXT = re.compile(r"https?://[^\s<>\"'()\[\]]*[^\s<>\"'()\[\].,;:!?]", re.IGNORECASE)
@@ -89,21 +89,32 @@ def check_url(url: object) -> str:
     cleaned = url.strip(" ").replace(" ", "%20")
     if len(cleaned) > _MAX_URL:
         raise InvalidUrlError(f"the address of a link is longer than {_MAX_URL:,} characters")
-    if not _URL.match(cleaned) or not _PORT.match(re.split("[/?#]", cleaned[cleaned.index("//") + 2 :], maxsplit=1)[0]):
+    found = _URL.match(cleaned)
+    if found is None or not _PORT.match(found["host"]):
         raise InvalidUrlError("the address of a link is not an absolute http or https address")
     return cleaned
 
 
 class LinkWriter:
-    """Writes the addresses of one message through the caller's function."""
+    """Writes the addresses of one message through the caller's function; what HTML and text share, once."""
 
-    __slots__ = ("_write",)
+    __slots__ = ("_checked", "_write", "_written")
 
     def __init__(self, write_link: WriteLink) -> None:
         self._write = write_link
+        self._checked: dict[str, str] = {}
+        self._written: dict[tuple[int, str], str] = {}
 
     def __call__(self, number: int, url: object) -> str:
-        return self._write(number, check_url(url))
+        if not isinstance(url, str):
+            return self._write(number, check_url(url))
+        written = self._written.get((number, url))
+        if written is None:
+            checked = self._checked.get(url)
+            if checked is None:
+                checked = self._checked[url] = check_url(url)
+            written = self._written[number, url] = self._write(number, checked)
+        return written
 
 
 def write_expression(url: Any, number: int, writer: LinkWriter) -> str:

@@ -8,9 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.vault import Vault
-from customers.log import NewEvent, append_events
-from customers.workspace import Workspace
+from customers.log import NewEvent, append_own_events
 from delivery.envelope import MessageRow
 from delivery.ledger import Ending, Outcome
 from delivery.tables import MessageStatus
@@ -25,12 +23,7 @@ _EVENTS = {
 
 
 def log_endings(
-    connection: Connection,
-    vault: Vault,
-    workspace: Workspace,
-    endings: Sequence[Ending],
-    rows: Mapping[str, MessageRow],
-    now: datetime,
+    connection: Connection, endings: Sequence[Ending], rows: Mapping[str, MessageRow], now: datetime
 ) -> None:
     """Log what ended without a call; a held message has not ended."""
     events = [
@@ -38,16 +31,11 @@ def log_endings(
         for ending in endings
         if ending.until is None
     ]
-    append_events(connection, vault, workspace, events, now)
+    append_own_events(connection, events, now)
 
 
 def log_outcomes(
-    connection: Connection,
-    vault: Vault,
-    workspace: Workspace,
-    outcomes: Sequence[Outcome],
-    rows: Mapping[str, MessageRow],
-    now: datetime,
+    connection: Connection, outcomes: Sequence[Outcome], rows: Mapping[str, MessageRow], now: datetime
 ) -> None:
     """Log what calls came to; a message that is due again has not ended."""
     events = [
@@ -55,7 +43,7 @@ def log_outcomes(
         for item in outcomes
         if item.until is None
     ]
-    append_events(connection, vault, workspace, events, now)
+    append_own_events(connection, events, now)
 
 
 def message_event(

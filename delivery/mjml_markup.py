@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core.suggest import did_you_mean
+from delivery.mjml_tables import CONTAINERS, DEFAULTS_PARENTS, KNOWN
 
 _TAG = re.compile(
     r"<!--.*?-->|<\?[^<>]*\?>|<!doctype[^<>]*>"
@@ -26,56 +27,6 @@ _BROKEN = re.compile(r"<(?=[A-Za-z/!?])")
 _ATTRIBUTE = re.compile(r"\s*(?P<name>[^\s=<>\"'/]+)(?:\s*=\s*(?P<value>\"[^\"]*\"|'[^']*'))?(?=[\s/]|\Z)", re.DOTALL)
 
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
-# What holds other MJML tags only; the text of a template stands in the others.
-CONTAINERS = frozenset(
-    {
-        "mjml",
-        "mj-head",
-        "mj-attributes",
-        "mj-html-attributes",
-        "mj-selector",
-        "mj-body",
-        "mj-wrapper",
-        "mj-section",
-        "mj-group",
-        "mj-column",
-        "mj-hero",
-        "mj-accordion",
-        "mj-accordion-element",
-        "mj-carousel",
-        "mj-navbar",
-        "mj-social",
-    }
-)
-# Of these, the ones in which something between two children survives (as `mj-raw`).
-RAW_PARENTS = frozenset({"mj-body", "mj-wrapper", "mj-section", "mj-group", "mj-column", "mj-hero"})
-KNOWN = CONTAINERS | frozenset(
-    {
-        "mj-accordion-text",
-        "mj-accordion-title",
-        "mj-all",
-        "mj-breakpoint",
-        "mj-button",
-        "mj-carousel-image",
-        "mj-class",
-        "mj-divider",
-        "mj-font",
-        "mj-html-attribute",
-        "mj-image",
-        "mj-include",
-        "mj-navbar-link",
-        "mj-preview",
-        "mj-raw",
-        "mj-social-element",
-        "mj-spacer",
-        "mj-style",
-        "mj-table",
-        "mj-text",
-        "mj-title",
-    }
-)
-# Their names are any tag's, with defaults for it.
-_DEFAULTS_PARENTS = frozenset({"mj-attributes", "mj-class"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +129,13 @@ def _open(markup: Markup, open_elements: list[Element], match: re.Match[str]) ->
     element = Element(match["name"], parent, match.start(), match.end(), match.end())
     markup.elements.append(element)
     _read_attributes(markup, element, match)
-    is_inside_defaults = parent is not None and parent.name in _DEFAULTS_PARENTS
+    is_inside_defaults = parent is not None and parent.name in DEFAULTS_PARENTS
     if element.name.startswith("mj") and element.name not in KNOWN and not is_inside_defaults:
         message = f"unknown tag <{element.name}>"
         markup.flaws.append(Flaw(element.start + 1, "E171", message, did_you_mean(element.name, KNOWN)))
     elif element.name == "mj-include":
-        markup.flaws.append(Flaw(element.start + 1, "E171", "<mj-include> is not available", "copy the part in here"))
+        hint = 'write <mj-include path="partials/NAME.mjml" />'
+        markup.flaws.append(Flaw(element.start + 1, "E178", "<mj-include> names no partial", hint))
     if not match["attributes"].endswith("/") and element.name not in VOID:
         open_elements.append(element)
 
@@ -239,3 +191,11 @@ def _check_root(markup: Markup) -> None:
         markup.flaws.append(Flaw(root.start if root else 0, "E170", "the template is not one <mjml> element", hint))
     elif markup.find("mj-body") is None:
         markup.flaws.append(Flaw(root.start, "E170", "the template has no <mj-body>", "put the sections into one"))
+
+
+def end_of(text: str, element: Element) -> int:
+    """The offset behind `element`, its closing tag included."""
+    is_closed_by_a_tag = text.startswith(f"</{element.name}", element.content_end)
+    if text[element.tag_end - 2] == "/" or not is_closed_by_a_tag:
+        return element.content_end
+    return text.find(">", element.content_end) + 1 or len(text)

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 
 from delivery.jinja_tokens import LineIndex, Meaning, Token, TokenKind, Vocabulary, blank_out, find_tokens
 from delivery.link_rewriting import FoundLink, find_markup_links
-from delivery.mjml_markup import MAX_FLAWS, RAW_PARENTS, Element, Flaw, Markup, read_markup
+from delivery.mjml_after import AfterRule, read_after_rules
+from delivery.mjml_markup import MAX_FLAWS, Element, Flaw, Markup, end_of, read_markup
+from delivery.mjml_tables import RAW_PARENTS
+from delivery.mjml_validator import find_mjml_flaws
 
 # Conditional comments (`<!--[if mso]>`) speak to Outlook and stay.
 _COMMENT = re.compile(r"<!--(?!\[|<!\[).*?-->", re.DOTALL)
@@ -24,14 +27,15 @@ PREHEADER, TITLE = "{{ _preheader }}", "{{ _subject }}"
 
 @dataclass(slots=True)
 class MaskedMjml:
-    """`text` for the compiler, what its words mean, the links found (by number of their word), and the flaws that
-    forbid to go on.
+    """`text` for the compiler, what its words mean, the links found (by number of their word), the flaws that forbid
+    to go on, and what is to be done to the HTML afterwards.
     """
 
     text: str
     vocabulary: Vocabulary
     links: dict[int, FoundLink] = field(default_factory=dict)
     flaws: list[Flaw] = field(default_factory=list)
+    after_rules: list[AfterRule] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,14 @@ def mask_mjml(read: MjmlSource, vocabulary: Vocabulary, *, has_preheader: bool) 
     """`read` ready for the compiler."""
     text, markup, tokens = read.text, read.markup, read.tokens
     masked = MaskedMjml(text, vocabulary, flaws=markup.flaws[:MAX_FLAWS])
+    if not any(flaw.code == "E170" for flaw in masked.flaws):
+        masked.flaws += find_mjml_flaws(
+            text, tokens, markup
+        )  # behind a tag that is not closed, everything is misplaced
+    masked.after_rules, holders, flaws = read_after_rules(text, tokens, markup)
+    masked.flaws += flaws
     edits = [_Edit(start, end, "") for start, end in read.comments]
+    edits += (_Edit(element.start, end_of(text, element), "") for element in holders)
     edits += _mask_links(masked, markup, tokens)
     covered = sorted((edit.start, edit.end) for edit in edits)
     for token in tokens:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from core.database import insert_ignore
 from core.ids import random_token_id
@@ -89,14 +89,13 @@ def cancel_messages(connection: Connection, origin_id: str, now: datetime, reaso
     return cancelled.rowcount
 
 
-def requeue_unsent(connection: Connection, origin_id: str, now: datetime) -> int:
-    """Resend exactly the unsent: what failed or was skipped is due again; sent and unknown ones are never touched."""
-    requeued = connection.execute(
+def skip_due(connection: Connection, reasons: Mapping[str, str], now: datetime) -> None:
+    """End messages (id to reason) as skipped before anybody has claimed them."""
+    if not reasons:
+        return
+    connection.execute(
         update(message)
-        .where(
-            message.c.origin_id == origin_id,
-            message.c.status.in_([MessageStatus.FAILED, MessageStatus.SKIPPED]),
-        )
-        .values(status=MessageStatus.DUE, reason=None, detail=None, ended_at=None, due_at=now)
+        .where(message.c.id == bindparam("b_id"), message.c.status == MessageStatus.DUE)
+        .values(status=MessageStatus.SKIPPED, reason=bindparam("b_reason"), ended_at=now),
+        [{"b_id": message_id, "b_reason": reason} for message_id, reason in reasons.items()],
     )
-    return requeued.rowcount

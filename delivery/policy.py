@@ -14,6 +14,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from customers.consent import ConsentStatus
+from delivery.legal_hours import LegalRule, legal_from
 from delivery.quiet_hours import QuietHours, quiet_until
 from delivery.tables import MessageKind
 
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     CONSENT = "consent"
     EXPIRED = "expired"
     HOLDOUT = "holdout"
+    LEGAL_HOURS = "legal_hours"
     QUIET_HOURS = "quiet_hours"
     NO_TIMEZONE = "no_timezone"
     CAP = "cap"
@@ -104,6 +106,7 @@ class MessageFacts:
     expires_at: datetime | None = None
     is_held_out: bool = False
     zone: ZoneInfo | None = None
+    legal: LegalRule | None = None
     quiet: QuietRule | None = None
     caps: Sequence[Cap] = ()
 
@@ -127,7 +130,9 @@ def decide(facts: MessageFacts, now: datetime) -> Decision:
         return Drop(Reason.EXPIRED)
     if is_marketing and facts.is_held_out:
         return Drop(Reason.HOLDOUT)
-    refusals = [_ask_quiet_hours(facts, now)] if facts.quiet else []
+    refusals = [_ask_legal_hours(facts.legal, now)] if is_marketing and facts.legal else []
+    if facts.quiet:
+        refusals.append(_ask_quiet_hours(facts, now))
     if is_marketing:
         refusals += [_ask_cap(cap, now) for cap in facts.caps]
     for refusal in refusals:
@@ -136,6 +141,14 @@ def decide(facts: MessageFacts, now: datetime) -> Decision:
         if isinstance(refusal, Drop):
             return refusal
     return Send()
+
+
+def _ask_legal_hours(rule: LegalRule, now: datetime) -> Decision:
+    """Hold until it is legal; who may be in zones that never have a legal hour in common gets nothing."""
+    until = legal_from(now, rule)
+    if until is None:
+        return Drop(Reason.LEGAL_HOURS)
+    return Send() if until == now else Hold(until, Reason.LEGAL_HOURS)
 
 
 def _ask_quiet_hours(facts: MessageFacts, now: datetime) -> Decision:

@@ -6,7 +6,7 @@ state is a function of the *set* of reports: the earliest instant of each kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +28,8 @@ class ReportKind(StrEnum):
     OPENED = "opened"
     CLICKED = "clicked"
     UNSUBSCRIBED = "unsubscribed"
+    REPLIED = "replied"  # somebody wrote to us
+    FOREIGN = "foreign"  # about a message that is not ours
     UNKNOWN = "unknown"
 
 
@@ -44,14 +46,18 @@ _PROOF_OF_ACCEPTANCE = frozenset(
         ReportKind.CLICKED,
     }
 )
+_FINAL = frozenset({MessageStatus.SKIPPED, MessageStatus.CANCELLED})
 # The provider took it and then did not pass it on.
 _REFUSALS = frozenset({ReportKind.REJECTED, ReportKind.RENDER_FAILED})
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """`provider_id` tells apart the calls of one message: a transactional one may have two."""
+
     kind: ReportKind
     occurred_at: datetime
+    provider_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +71,30 @@ class Reported:
     complained_at: datetime | None
 
 
-def combine(reports: Iterable[Report]) -> Reported:
-    """The state that a set of reports stands for; the same for any order and any repetition."""
+def combine(reports: Iterable[Report], accepted_id: str | None = None) -> Reported:
+    """The state that a set of reports stands for; the same for any order and any repetition.
+
+    A refusal undoes one call, and another may have been taken: `accepted_id` is the provider's id of the call that our
+    own records know to be.
+    """
     first: dict[ReportKind, datetime] = {}
+    accepted_ids = {accepted_id} - {None}
+    refused_ids: set[str | None] = set()
     for report in reports:
         known = first.get(report.kind)
         first[report.kind] = report.occurred_at if known is None else min(known, report.occurred_at)
-    accepted = [at for kind, at in first.items() if kind in _PROOF_OF_ACCEPTANCE]
-    refused = any(kind in _REFUSALS for kind in first)
-    taken = MessageStatus.SENT if accepted else None
+        if report.kind in _PROOF_OF_ACCEPTANCE:
+            accepted_ids.add(report.provider_id)
+        elif report.kind in _REFUSALS:
+            refused_ids.add(report.provider_id)
+    status = None
+    if refused_ids:
+        status = MessageStatus.FAILED
+    if accepted_ids - refused_ids:
+        status = MessageStatus.SENT
     return Reported(
-        status=MessageStatus.FAILED if refused else taken,
-        sent_at=min(accepted, default=None),
+        status=status,
+        sent_at=min((at for kind, at in first.items() if kind in _PROOF_OF_ACCEPTANCE), default=None),
         delivered_at=first.get(ReportKind.DELIVERED),
         bounced_at=first.get(ReportKind.BOUNCED),
         complained_at=first.get(ReportKind.COMPLAINED),
@@ -84,17 +102,9 @@ def combine(reports: Iterable[Report]) -> Reported:
 
 
 def next_status(current: MessageStatus, reported: Reported) -> MessageStatus:
-    """The row's status after the reports: they settle what was open or unknown, and a refusal undoes `sent`.
+    """The row's status after the reports: they settle what was open, unknown, sent or failed, and nothing else.
 
-    A message that waits for its second call was accepted at the first one after all, when a report proves it.
+    A message that waits for its second call was accepted at the first one after all, when a report proves it. One that
+    was skipped or cancelled stays so: no call of it can have been taken since.
     """
-    if reported.status is None:
-        return current
-    open_states: Mapping[MessageStatus, bool] = {
-        MessageStatus.DUE: reported.status is MessageStatus.SENT,
-        MessageStatus.CLAIMED: reported.status is MessageStatus.SENT,
-        MessageStatus.SENDING: True,
-        MessageStatus.UNKNOWN: True,
-        MessageStatus.SENT: reported.status is MessageStatus.FAILED,
-    }
-    return reported.status if open_states.get(current, False) else current
+    return current if reported.status is None or current in _FINAL else reported.status

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    text,
+)
 
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
@@ -35,6 +47,9 @@ class MessageKind(StrEnum):
 class OriginKind(StrEnum):
     CAMPAIGN = "campaign"
     JOURNEY = "journey"
+    API = "api"  # a call of the transactional API
+    REPLY = "reply"  # an answer to STOP, START or HELP
+    TEST = "test"  # a marked copy for whoever made the template; in no statistics
 
 
 message = Table(
@@ -51,8 +66,8 @@ message = Table(
     Column("opens", String(10)),  # what the mail's picture tells: individual | aggregate | off; None before sending
     # Where it comes from: a launch of a campaign or a step run of a journey.
     Column("origin_kind", String(10), nullable=False),
-    Column("origin", String(100), nullable=False),  # slug of the campaign or journey
-    Column("origin_id", String(36), nullable=False),  # launch or enrolment
+    Column("origin", String(100), nullable=False),  # slug of the campaign or journey, else of the template
+    Column("origin_id", String(36), nullable=False),  # launch or enrolment; of the API a keyed hash of the request
     Column("step", String(100)),  # step id within a journey, None for a campaign
     Column("variant", String(50)),
     Column("decision_id", String(36)),  # the offers it carries
@@ -163,5 +178,53 @@ pause = Table(
     Column("cause", String(300), nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
+    info=IMPERSONAL,
+)
+
+# What all workers share about a provider's rate; delivery/throttle.py says what the columns mean.
+send_rate = Table(
+    "send_rate",
+    metadata,
+    Column("scope", String(150), primary_key=True),  # email, sms … | domain:gmail.com | warm_up:email
+    Column("quota", Float),  # recipients a second; None is unlimited
+    Column("slowed_to", Float),
+    Column("slowed_at", Instant),
+    Column("next_at", Instant, nullable=False),
+    Column("day_left", BigInteger),  # of the recipients of 24 hours; None is unlimited
+    Column("read_at", Instant),
+    info=IMPERSONAL,
+)
+
+alarm = Table(
+    "alarm",  # what somebody should look at, told once when it begins
+    metadata,
+    Column("name", String(150), primary_key=True),  # silence:email | feedback:campaign:x
+    Column("cause", String(300), nullable=False),
+    Column("since", Instant, nullable=False),
+    info=IMPERSONAL,
+)
+
+feedback_count = Table(
+    "feedback_count",  # what was reported about the messages of a campaign or a journey, by the day they were sent
+    metadata,
+    Column("origin_kind", String(10), primary_key=True),
+    Column("origin", String(100), primary_key=True),
+    Column("day", String(10), primary_key=True),  # ISO date, UTC
+    Column("arrived", BigInteger, nullable=False, default=0),  # delivered or bounced
+    Column("bounced", BigInteger, nullable=False, default=0),
+    Column("can_complain", BigInteger, nullable=False, default=0),  # delivered to providers that tell of complaints
+    Column("complained", BigInteger, nullable=False, default=0),
+    sqlite_with_rowid=False,
+    info=IMPERSONAL,
+)
+
+refused_callback = Table(
+    "refused_callback",  # what came out of a queue again and again and could not be taken
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("reason", String(300), nullable=False),
+    Column("sealed_document", LargeBinary, nullable=False),  # under the key of its day, which is destroyed a day later
+    Column("received_at", Instant, nullable=False, index=True),
     info=IMPERSONAL,
 )

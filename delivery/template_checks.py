@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
 from jinja2 import TemplateSyntaxError, nodes
 
 from core.errors import Fault
+from core.suggest import did_you_mean
 from delivery.front_matter import Part
-from delivery.jinja_limits import refusals
+from delivery.jinja_limits import asset_named, refusals
 from delivery.jinja_tokens import LineIndex, find_tokens, find_unclosed
 from delivery.template_variables import Variable, find_variables, misnamed
 
@@ -25,7 +26,9 @@ class CheckedPart:
     faults: list[Fault]
 
 
-def check_part(part: Part, file: str, parse: Callable[[str], nodes.Template], *, is_text: bool) -> CheckedPart:
+def check_part(
+    part: Part, file: str, parse: Callable[[str], nodes.Template], assets: Mapping[str, str], *, is_text: bool
+) -> CheckedPart:
     """The variables that `part` reads and its faults; `parse` may raise `TemplateSyntaxError`."""
     index = LineIndex(part.text, part.line)
     tokens = find_tokens(part.text, index)
@@ -54,8 +57,20 @@ def check_part(part: Part, file: str, parse: Callable[[str], nodes.Template], *,
             for line, message, hint in islice(refusals(tree, is_text=is_text), MAX_FAULTS)
         ]
         faults += [fault(line, "E123", message, hint) for line, message, hint in islice(misnamed(tree), MAX_FAULTS)]
+        faults += [
+            fault(line, "E179", message, hint) for line, message, hint in islice(_lost(tree, assets), MAX_FAULTS)
+        ]
         return CheckedPart(find_variables(tree, part.line), faults)
     except TemplateSyntaxError as error:
         return CheckedPart([], [fault(error.lineno, "E172", f"this is not Jinja: {error.message}")])
     except RecursionError:
         return CheckedPart([], [fault(1, "E172", "an expression is nested too deeply", "make it simpler")])
+
+
+def _lost(tree: nodes.Template, assets: Mapping[str, str]) -> Iterator[tuple[int, str, str]]:
+    """(line, what is wrong, the way out) for each asset that is not there."""
+    for call in tree.find_all(nodes.Call):
+        name = asset_named(call)
+        if name is not None and name not in assets:
+            hint = did_you_mean(name, assets) or "put the file into assets/"
+            yield call.lineno, f"there is no asset '{name[:100]}'", hint

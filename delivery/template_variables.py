@@ -14,7 +14,7 @@ from jinja2 import nodes
 from core.suggest import did_you_mean
 from delivery.front_matter import ROOTS
 
-_BUILT_IN = frozenset({"loop", "range"})
+_BUILT_IN = frozenset({"loop", "range", "asset"})
 _ASKS_WHETHER_DEFINED = frozenset({"defined", "undefined"})
 
 

@@ -21,7 +21,7 @@ from core.errors import ConfigError, Fault, PermanentError
 from delivery.front_matter import Part, TemplateSource
 from delivery.jinja_environment import RENDER_FAULTS, Program, ProgramCompiler
 from delivery.jinja_filters import UnfitValueError, is_blank
-from delivery.jinja_limits import METER, Meter
+from delivery.jinja_limits import ASSETS_URL, METER, Meter
 from delivery.jinja_tokens import LineIndex, Meaning, Restored, Vocabulary, Words, blank_out, find_tokens
 from delivery.link_rewriting import (
     LINK_FILTERS,
@@ -33,10 +33,13 @@ from delivery.link_rewriting import (
     find_text_links,
     static_name,
 )
+from delivery.mjml_after import apply_after_rules
 from delivery.mjml_markup import Flaw
 from delivery.mjml_masking import MaskedMjml, mask_mjml, read_mjml
+from delivery.pieces import Pieces
 from delivery.plain_text import write_plain_text
 from delivery.template_checks import check_part
+from delivery.template_includes import Expansion, Places, expand, has_includes
 from delivery.template_variables import Variable
 
 CACHED_TEMPLATES = 256
@@ -78,36 +81,68 @@ class CompiledTemplate:
     preheader: Program | None
     html: Program | None
     text: Program
+    html_bytes: int  # of the HTML as it stands, before anybody's values are in it
+    places: Places  # where the lines that are told above and below were written
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What one recipient gets. Without HTML, subject and preheader where the channel has none (empty text)."""
+    """What one recipient gets. Without HTML, subject and preheader where the channel has none (empty text).
+
+    `pieces` tells the template's own words in `html` from the recipient's.
+    """
 
     subject: str
     preheader: str
     html: str
     text: str
+    pieces: Pieces | None = None
 
 
 class RenderError(PermanentError):
-    """One profile's message cannot be rendered; `line` counts in the template's file, 0 where no line is at fault."""
+    """One profile's message cannot be rendered; `line` counts in the template's file, 0 where no line is at fault.
 
-    def __init__(self, template: str, line: int, cause: str) -> None:
-        self.template, self.line, self.cause = template, line, cause
-        super().__init__(f"template '{template}', line {line}: {cause}")
+    `partial` is the file of the partial in which the cause stands; then `line` counts in that.
+    """
+
+    def __init__(self, template: str, line: int, cause: str, partial: str = "") -> None:
+        self.template, self.line, self.cause, self.partial = template, line, cause, partial
+        place = f"{partial}, line {line}" if partial else f"line {line}"
+        super().__init__(f"template '{template}', {place}: {cause}")
 
 
 @lru_cache(maxsize=CACHED_TEMPLATES)
 def compile_template(source: TemplateSource) -> CompiledTemplate:
     """The compiled form of `source`; the same content is compiled once a process.
 
-    Raises `ConfigError` with every fault, located in the file.
+    Raises `ConfigError` with every fault, located in the file, or in that of a partial.
     """
-    return _compile_mail(source) if source.channel == "email" else _compile_text(source)
+    expanded, places = expand_template(source)
+    try:
+        return _compile_mail(expanded, places) if source.channel == "email" else _compile_text(expanded, places)
+    except ConfigError as error:
+        raise ConfigError({places.trace(fault) for fault in error.faults}) from None
 
 
-def _compile_mail(source: TemplateSource) -> CompiledTemplate:
+def expand_template(source: TemplateSource) -> tuple[TemplateSource, Places]:
+    """`source` with its partials in it, and where its places were written; raises `ConfigError`."""
+    if not has_includes(source.body.text) and not (source.text and has_includes(source.text.text)):
+        return source, Places(source.file)
+    expansion = Expansion(source.enclosures.partials, source.body.line)
+    expand(source.body.text, expansion, source.file, source.body.line, is_text=source.channel != "email")
+    expanded = replace(source, body=Part(expansion.take(), source.body.line))
+    if source.text is not None:
+        expansion.write("\n", source.file, (source.text.line, 1), "")
+        first_line = expansion.line
+        expansion.take()
+        expand(source.text.text, expansion, source.file, source.text.line, is_text=True)
+        expanded = replace(expanded, text=Part(expansion.take(), first_line))
+    if expansion.faults:
+        raise ConfigError(expansion.faults)
+    return expanded, Places(source.file, tuple(expansion.stretches))
+
+
+def _compile_mail(source: TemplateSource, places: Places) -> CompiledTemplate:
     body, lines = source.body, LineIndex(source.body.text, source.body.line)
     mjml_source = read_mjml(body.text, lines)
     vocabulary = Vocabulary(Words(source.content_hash[:8]), lines)
@@ -131,15 +166,24 @@ def _compile_mail(source: TemplateSource) -> CompiledTemplate:
         variables,
         has_unsubscribe_link=_UNSUBSCRIBE.search(_COMMENT.sub("", whole.source)) is not None,
         html=_program(source, _HTML, whole),
+        html_bytes=len(vocabulary.words.pattern.sub("", html).encode()),
         text=_program(source, _TEXT, own_text),
+        places=places,
     )
 
 
-def _compile_text(source: TemplateSource) -> CompiledTemplate:
+def _compile_text(source: TemplateSource, places: Places) -> CompiledTemplate:
     variables = _check(source, [], [source.body], [])
     text, links = _mask_text(source, source.body, [])
     return _compiled(
-        source, links, variables, has_unsubscribe_link=False, html=None, text=_program(source, _TEXT, text)
+        source,
+        links,
+        variables,
+        has_unsubscribe_link=False,
+        html=None,
+        html_bytes=0,
+        text=_program(source, _TEXT, text),
+        places=places,
     )
 
 
@@ -166,8 +210,9 @@ def _compiled(
 
 def _check(source: TemplateSource, parts: list[Part], texts: list[Part], faults: list[Fault]) -> list[Variable]:
     """The variables that the parts read; raises `ConfigError` with their faults and those already found."""
-    checked = [check_part(part, source.file, _TEXT.parse, is_text=False) for part in parts]
-    checked += [check_part(text, source.file, _TEXT.parse, is_text=True) for text in texts]
+    assets = source.enclosures.assets
+    checked = [check_part(part, source.file, _TEXT.parse, assets, is_text=False) for part in parts]
+    checked += [check_part(text, source.file, _TEXT.parse, assets, is_text=True) for text in texts]
     found = {*faults, *(fault for part in checked for fault in part.faults)}
     if found:
         raise ConfigError(found)
@@ -192,7 +237,7 @@ def _run_mjml(source: TemplateSource, masked: MaskedMjml) -> str:
     except ValueError as error:
         message = f"MJML cannot read the template: {error}"
         raise ConfigError([Fault(source.file, source.body.line, 1, "E170", message, end_column=1)]) from None
-    html = _resolve_prefixes(_REMOTE_FONTS.sub("", html), masked)
+    html = apply_after_rules(_resolve_prefixes(_REMOTE_FONTS.sub("", html), masked, source.file), masked.after_rules)
     hint = "it stands where MJML needs a fixed value or keeps nothing: write the value out, or move it into the text"
     flaws = [
         Flaw(meaning.offset, "E173", f"'{_first_line(meaning.source)}' would not reach the mail", hint)
@@ -203,7 +248,7 @@ def _run_mjml(source: TemplateSource, masked: MaskedMjml) -> str:
     return html
 
 
-def _resolve_prefixes(html: str, masked: MaskedMjml) -> str:
+def _resolve_prefixes(html: str, masked: MaskedMjml, file: str) -> str:
     """MJML makes sharing buttons by writing an address of its own before the author's: the two are one link."""
     resolved: set[int] = set()
 
@@ -213,7 +258,11 @@ def _resolve_prefixes(html: str, masked: MaskedMjml) -> str:
             return match.group()
         if number not in resolved:
             resolved.add(number)
-            masked.links[number] = found = masked.links[number].behind(prefix)
+            try:
+                masked.links[number] = found = masked.links[number].behind(prefix)
+            except InvalidUrlError as error:
+                flaw = Flaw(masked.links[number].start, "E174", f"behind MJML's '{prefix[:40]}', {error}")
+                raise ConfigError([_located(flaw, file, masked.vocabulary.lines)]) from None
             masked.vocabulary.meanings[number] = found.meaning
         return f'href="{word}"'
 
@@ -247,7 +296,7 @@ def _head(source: TemplateSource, part: Part) -> Program:
 def _program(source: TemplateSource, compiler: ProgramCompiler, restored: Restored) -> Program:
     """The program of Jinja that was sound before MJML moved it; what it spoilt is told as a fault."""
     try:
-        return compiler.compile(restored.source, restored.line_of)
+        return compiler.compile(restored.source, restored.line_of, source.enclosures.assets)
     except TemplateSyntaxError as error:
         line, message = restored.line_of(error.lineno), f"this tag does not survive MJML: {error.message}"
     except (SyntaxError, RecursionError):
@@ -260,19 +309,23 @@ def _first_line(source: str) -> str:
     return source.partition("\n")[0][:60]
 
 
-def render(compiled: CompiledTemplate, context: Mapping[str, Any], write_link: WriteLink) -> Rendered:
+def render(
+    compiled: CompiledTemplate, context: Mapping[str, Any], write_link: WriteLink, *, assets_url: str = ""
+) -> Rendered:
     """The message of one recipient.
 
     `context` holds plain data (dict, list, text, numbers, dates) under the roots `profile entry steps offers links
     campaign items`; with `links.pixel` a mail gets the open pixel. `write_link(number, url)` answers the address that
     stands in the message for that link of `compiled.links`; `url` is None where the template knows it, else this
-    recipient's own, absolute http(s) and checked. Raises `RenderError`.
+    recipient's own, absolute http(s) and checked. Assets lie below `assets_url`. Raises `RenderError`.
     """
     values = _values(compiled, context)
+    values[ASSETS_URL] = f"{assets_url.rstrip('/')}/"
     values[LINK_WRITER] = LinkWriter(write_link)
     addresses = {static_name(link.number): write_link(link.number, None) for link in compiled.links if link.url}
     in_text = values | addresses
     subject = preheader = html = ""
+    pieces = None
     if compiled.subject is not None:
         subject = values["_subject"] = _one_line(_run(compiled, compiled.subject, in_text))
         if not subject:
@@ -281,9 +334,9 @@ def render(compiled: CompiledTemplate, context: Mapping[str, Any], write_link: W
         preheader = values["_preheader"] = _one_line(_run(compiled, compiled.preheader, in_text))
     if compiled.html is not None:
         in_html = values | {name: escape(address) for name, address in addresses.items()}
-        html = _run(compiled, compiled.html, in_html)
+        html, pieces = _run_in_pieces(compiled, compiled.html, in_html)
     text = _run(compiled, compiled.text, in_text).strip()
-    return Rendered(subject, preheader, html, text if compiled.html is None else text + "\n")
+    return Rendered(subject, preheader, html, text if compiled.html is None else text + "\n", pieces)
 
 
 def _values(compiled: CompiledTemplate, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -311,11 +364,17 @@ def _find(values: Any, path: str) -> Any:
 
 
 def _run(compiled: CompiledTemplate, program: Program, values: dict[str, Any]) -> str:
+    return _run_in_pieces(compiled, program, values)[0]
+
+
+def _run_in_pieces(compiled: CompiledTemplate, program: Program, values: dict[str, Any]) -> tuple[str, Pieces]:
     try:
-        return program.run(values)
+        return program.run_in_pieces(values)
     except (TemplateError, *RENDER_FAULTS) as error:
         line = program.line_of(error.__traceback__) or 0
-        raise RenderError(compiled.template, line, _cause(compiled, line, error)) from error
+        file, written_line, _column, via = compiled.places.find(line)
+        partial = file if via else ""
+        raise RenderError(compiled.template, written_line, _cause(compiled, line, error), partial) from error
 
 
 def _cause(compiled: CompiledTemplate, line: int, error: Exception) -> str:

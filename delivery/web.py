@@ -6,54 +6,42 @@ A report is answered once it is durable; many of them share one transaction, whi
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from core.errors import InputError, PermanentError, TransientError
 from core.runtime import Runtime
-from customers.workspace import get_workspace
 from delivery.callbacks.events import read_event
-from delivery.callbacks.ses_events import ProviderReport
+from delivery.callbacks.notifications import open_notification
 from delivery.callbacks.sns import SnsMessage, SnsVerifier
-from delivery.feedback import record_report
+from delivery.intake import Callback
 
 log = logging.getLogger(__name__)
 
 _MAX_BODY_BYTES = 1_000_000
 _RETRY = {"Retry-After": "5"}
 
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A verified report, as it came: `key` is the provider's id of the notification."""
-
-    key: str
-    report: ProviderReport
-    document: str
-    received_at: datetime
-
-
 Submit = Callable[[Callback], Awaitable[Any]]
 
 
 def routes(runtime: Runtime, submit: Submit) -> list[BaseRoute]:
-    """The routes of delivery; `submit` comes back when a callback is durable (see `store_callbacks`)."""
+    """The routes of delivery; `submit` comes back when a callback is durable (see `intake.store_callbacks`)."""
     settings = runtime.settings
     folder = Path(settings.sns_certificates) if settings.sns_certificates else None
     verifier = SnsVerifier(settings.trusted_topics, folder)
 
     async def take_ses_callback(request: Request) -> Response:
-        body = await request.body()
-        if len(body) > _MAX_BODY_BYTES:
+        try:
+            body = await _read_body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
             return JSONResponse({"error": "a notification is at most 1 MB."}, status_code=413)
         try:
             callback = await run_in_threadpool(_read, runtime, verifier, body)
@@ -68,34 +56,26 @@ def routes(runtime: Runtime, submit: Submit) -> list[BaseRoute]:
     return [Route("/v1/callbacks/ses", take_ses_callback, methods=["POST"])]
 
 
-def store_callbacks(runtime: Runtime) -> Callable[[Connection, Sequence[Callback]], list[bool]]:
-    """Records callbacks in the writer's transaction; answers for each whether it was new."""
-
-    def store(connection: Connection, callbacks: Sequence[Callback]) -> list[bool]:
-        workspace = get_workspace(connection)
-        return [
-            record_report(
-                connection,
-                runtime.vault,
-                workspace,
-                callback.report,
-                key=callback.key,
-                document=callback.document,
-                received_at=callback.received_at,
-            )
-            for callback in callbacks
-        ]
-
-    return store
+async def _read_body(request: Request) -> bytes | None:
+    """The body; None as soon as it is too large, whatever its headers say."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _MAX_BODY_BYTES:
+            return None
+    return bytes(body)
 
 
 def _read(runtime: Runtime, verifier: SnsVerifier, body: bytes) -> Callback | None:
     message = verifier.read(body)
     if message.type == "Notification":
         now = runtime.clock.now()
-        return Callback(f"sns:{message.message_id}", read_event(message.message, now), message.message, now)
+        text = open_notification(message.message).text  # EventBridge may stand behind SNS
+        return Callback(f"sns:{message.message_id}", read_event(text, now), text, now)
     if message.type == "SubscriptionConfirmation" and message.token:
         _confirm(runtime, message, message.token)
+    elif message.type == "UnsubscribeConfirmation":
+        log.warning("%s sends its reports here no more: somebody has ended the subscription", message.topic_arn)
     return None
 
 

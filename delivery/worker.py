@@ -1,46 +1,35 @@
-"""The worker: claim, ask the policy, compose, commit `sending`, call the provider, record.
+"""The worker: claim, ask the policy, compose, and feed the pipeline, which calls the providers and records.
 
-One round handles one batch and ends; whoever loops (a flow, the demo) calls it again. It knows no campaign and no
-journey: composing is handed down to it as a function.
+While one batch is on its way the next is composed. A round ends when everything that it claimed has its outcome, or is
+given back; whoever loops (the heartbeat, a command, the demo) calls it again. It knows no campaign and no journey:
+composing is handed down to it as a function.
 """
 
 from __future__ import annotations
 
-import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
-from core.database import batches
 from core.runtime import Runtime
-from customers.workspace import Workspace, get_workspace
+from customers.workspace import get_workspace
 from delivery.envelope import Composed, Envelope, MessageRow, NotSent
 from delivery.facts import Gathered, gather_facts
-from delivery.ledger import (
-    STUCK,
-    Ending,
-    Outcome,
-    back_off,
-    begin_sending,
-    claim_due,
-    end_claimed,
-    record_outcomes,
-    renew_claims,
-)
-from delivery.message_log import log_endings, log_outcomes
-from delivery.pauses import EVERYTHING, find_pauses, pause
-from delivery.policy import Drop, Hold, Reason, decide
-from delivery.providers.transport import Reaction, Transport, TransportError
-from delivery.tables import MessageKind, MessageStatus
-from delivery.throttle import Throttle
+from delivery.judgement import count_endings, ending_of, judge
+from delivery.ledger import Ending, claim_due, end_claimed, release_claimed
+from delivery.message_log import log_endings
+from delivery.pace import Pace
+from delivery.pauses import find_pauses
+from delivery.pipeline.calls import Ready
+from delivery.pipeline.pipeline import Pipeline
+from delivery.policy import Reason
+from delivery.providers.transport import Transport
+from delivery.tables import MessageStatus
 
-log = logging.getLogger(__name__)
-
-_QUOTA_PAUSE = timedelta(hours=1)  # the quota is that of any 24 hours, so it frees little by little
+_BATCH_S, _SMALLEST = 4, 16
+_LOOK_S = 0.2  # how long a round waits before it looks whether it is to end
 
 Compose = Callable[[Sequence[MessageRow], Mapping[str, Gathered]], Sequence[Composed]]
 
@@ -54,6 +43,10 @@ class DeliveryResult:
 
     def __add__(self, other: DeliveryResult) -> DeliveryResult:
         return DeliveryResult(self.claimed + other.claimed, self.counts + other.counts)
+
+
+def _never() -> bool:
+    return False
 
 
 class DeliveryWorker:
@@ -73,159 +66,102 @@ class DeliveryWorker:
         self._compose = compose
         self._name = name
         self._batch_size = batch_size
-        self._threads = runtime.settings.worker_count
-        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="delivery")
-        self._throttles = {channel: Throttle(None) for channel in transports}
+        self._pace = Pace(runtime.database, transports)
+        callers = runtime.settings.worker_count
+        self._pipeline = Pipeline(runtime, transports, self._pace, worker=name, callers=callers)
+        # The next batch is begun while half of this one still waits, so that no caller runs dry.
+        self._enough = max(batch_size // 2, callers)
 
     def refresh_rates(self) -> None:
-        """Read the providers' rates again; a provider that does not answer keeps its last rate."""
-        for channel, transport in self._transports.items():
-            try:
-                self._throttles[channel].set_rate(transport.read_rate())
-            except TransportError as error:
-                log.warning("the sending rate of %s could not be read: %s", transport.name, error)
+        """Read the providers' rates at once, and not only when a few minutes are over."""
+        self._pace.refresh()
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True)
+        """End the callers. Calls in flight are brought to their end and recorded; nothing is left claimed."""
+        self._give_back()
+        self._pipeline.close()
 
-    def deliver(self, now: datetime) -> DeliveryResult:
-        """One round: at most one batch of what is due at `now`."""
+    def deliver(
+        self, now: datetime, *, length: timedelta = timedelta(), is_stopped: Callable[[], bool] = _never
+    ) -> DeliveryResult:
+        """One round: what is due at `now`, batch after batch until `length` is over, and at least one batch.
+
+        When `is_stopped` says so, calls in flight end and what was only claimed is given back.
+        """
+        begun, claimed, counts = time.monotonic(), 0, Counter[str]()
+        seconds = length.total_seconds()
+        while not is_stopped():
+            some = self._prepare(now, counts)
+            claimed += some
+            if not some or time.monotonic() - begun >= seconds:
+                break
+            self._wait_until_few(self._enough, is_stopped)
+            now = max(now, self._runtime.clock.now())
+        self._wait_until_few(0, is_stopped)
+        if is_stopped():
+            self._give_back()
+            self._wait_until_few(0, _never)
+        return DeliveryResult(claimed, counts + self._pipeline.take_counts())
+
+    def _wait_until_few(self, count: int, is_stopped: Callable[[], bool]) -> None:
+        while not self._pipeline.wait_until_few(count, _LOOK_S) and not is_stopped():
+            pass
+
+    def _prepare(self, now: datetime, counts: Counter[str]) -> int:
+        """Claim a batch, judge, compose and feed it; answers how many were claimed."""
         runtime = self._runtime
+        self._pace.refresh_when_old()
         with runtime.database.transaction() as connection:
             paused = find_pauses(connection, now)
-            rows = claim_due(connection, worker=self._name, limit=self._batch_size, now=now, paused=paused)
+            rows = claim_due(connection, worker=self._name, limit=self._size(), now=now, paused=paused)
         if not rows:
-            return DeliveryResult()
+            return 0
         with runtime.database.read() as connection:
-            workspace = get_workspace(connection)
             gathered = gather_facts(
                 connection,
                 runtime.vault,
-                workspace,
+                get_workspace(connection),
                 rows,
                 now,
-                takes_synthetic=bool(runtime.settings.aws_endpoint_url),
+                takes_synthetic=runtime.settings.reaches_nobody,
             )
-        endings, open_rows = _judge(rows, gathered, now)
+        endings, open_rows = judge(rows, gathered, now)
         composed = self._compose(open_rows, gathered) if open_rows else []
-        endings += [_not_sent(item) for item in composed if isinstance(item, NotSent)]
-        by_id = {row.id: row for row in rows}
-        with runtime.database.transaction() as connection:
-            end_claimed(connection, self._name, endings, now)
-            log_endings(connection, runtime.vault, workspace, endings, by_id, now)
-        counts = Counter(str(ending.reason if ending.until is None else "held") for ending in endings)
+        endings += [ending_of(item) for item in composed if isinstance(item, NotSent)]
         envelopes = [item for item in composed if isinstance(item, Envelope)]
-        for group in batches(envelopes, self._threads):
-            # At a slow rate a batch takes minutes: each group is sent at its own instant.
-            counts += self._send_group(group, by_id, workspace, max(now, runtime.clock.now()))
-        return DeliveryResult(len(rows), counts)
+        endings += [_unserved(one) for one in envelopes if one.route not in self._transports]
+        by_id = {row.id: row for row in rows}
+        self._end(endings, by_id, now)
+        counts.update(count_endings(endings))
+        ready = [
+            Ready(by_id[one.message_id], one, gathered[one.message_id])
+            for one in envelopes
+            if one.route in self._transports
+        ]
+        self._pipeline.feed(ready, now)
+        return len(rows)
 
-    def _send_group(
-        self, envelopes: Sequence[Envelope], rows: Mapping[str, MessageRow], workspace: Workspace, now: datetime
-    ) -> Counter[str]:
-        """As many messages as there are threads: at a kill no more become unknown than calls were in flight."""
-        runtime = self._runtime
-        with runtime.database.transaction() as connection:
-            renew_claims(connection, self._name, now)
-            mine = begin_sending(connection, runtime.vault, self._name, envelopes, rows, now)
-        calls = list(self._pool.map(lambda envelope: self._call(envelope, rows[envelope.message_id], now), mine))
-        with runtime.database.transaction() as connection:
-            outcomes = [call.outcome for call in calls]
-            record_outcomes(connection, outcomes, now)
-            log_outcomes(connection, runtime.vault, workspace, outcomes, rows, now)
-            for row, error in _distinct_errors(calls, rows):
-                self._react(connection, row, error, now)
-        return Counter(outcome.status.value if outcome.until is None else "retry" for outcome in outcomes)
+    def _size(self) -> int:
+        """At a slow rate as many as go within seconds: a round has to end soon."""
+        slowest = self._pace.slowest()
+        if slowest is None:
+            return self._batch_size
+        return max(_SMALLEST, min(self._batch_size, int(_BATCH_S * slowest)))
 
-    def _call(self, envelope: Envelope, row: MessageRow, now: datetime) -> _Call:
-        transport = self._transports[envelope.channel]
-        attempt = row.attempt_count + 1
-        self._throttles[envelope.channel].wait()
-        try:
-            accepted = transport.send(envelope)
-        except TransportError as error:
-            return _Call(_failure(row, attempt, transport.name, error, now), error)
-        except Exception as error:  # a bug in one call must not leave its whole group without outcomes
-            log.exception("%s failed in an unforeseen way", transport.name)
-            unforeseen = TransportError(Reaction.UNKNOWN, type(error).__name__)
-            return _Call(_failure(row, attempt, transport.name, unforeseen, now), unforeseen)
-        return _Call(
-            Outcome(row.id, attempt, MessageStatus.SENT, "accepted", transport.name, provider_id=accepted.provider_id)
-        )
+    def _end(self, endings: Sequence[Ending], rows: Mapping[str, MessageRow], now: datetime) -> None:
+        if endings:
+            with self._runtime.database.transaction() as connection:
+                end_claimed(connection, self._name, endings, now)
+                log_endings(connection, endings, rows, now)
 
-    def _react(self, connection: Connection, row: MessageRow, error: TransportError, now: datetime) -> None:
-        cause = f"the provider answered {error.code}"
-        match error.reaction:
-            case Reaction.SLOW_DOWN:
-                self._throttles[row.channel].halve()
-            case Reaction.PAUSE_CHANNEL:
-                pause(connection, f"channel:{row.channel}", cause, now)
-            case Reaction.WAIT_FOR_QUOTA:
-                pause(connection, f"channel:{row.channel}", cause, now, until=now + _QUOTA_PAUSE)
-            case Reaction.PAUSE_SENDER:
-                pause(connection, f"sender:{row.sender}" if row.sender else f"channel:{row.channel}", cause, now)
-            case Reaction.STOP:
-                pause(connection, EVERYTHING, cause, now)
+    def _give_back(self) -> None:
+        """What waits is due again at once, for whoever comes next."""
+        waiting = self._pipeline.withdraw()
+        if waiting:
+            with self._runtime.database.transaction() as connection:
+                release_claimed(connection, self._name, waiting)
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    outcome: Outcome
-    error: TransportError | None = None
-
-
-def _distinct_errors(calls: Sequence[_Call], rows: Mapping[str, MessageRow]) -> list[tuple[MessageRow, TransportError]]:
-    """One of each kind of error of a group: eight calls that were too fast are one reason to slow down."""
-    distinct: dict[tuple[object, ...], tuple[MessageRow, TransportError]] = {}
-    for call in calls:
-        if call.error is not None:
-            row = rows[call.outcome.message_id]
-            distinct.setdefault((call.error.reaction, row.channel, row.sender), (row, call.error))
-    return list(distinct.values())
-
-
-def _judge(
-    rows: Sequence[MessageRow], gathered: Mapping[str, Gathered], now: datetime
-) -> tuple[list[Ending], list[MessageRow]]:
-    """The endings of those that may not go now, and the rows that may."""
-    endings, open_rows = [], []
-    for row in rows:
-        decision = decide(gathered[row.id].facts, now)
-        if isinstance(decision, Hold):
-            endings.append(Ending(row.id, MessageStatus.DUE, decision.reason, until=decision.until))
-        elif isinstance(decision, Drop):
-            endings.append(Ending(row.id, MessageStatus.SKIPPED, decision.reason))
-        else:
-            open_rows.append(row)
-    return endings, open_rows
-
-
-def _not_sent(item: NotSent) -> Ending:
-    failed = item.reason == Reason.RENDER_ERROR
-    status = MessageStatus.FAILED if failed else MessageStatus.SKIPPED
-    return Ending(item.message_id, status, Reason(item.reason), item.detail)
-
-
-_KEEPS_ITS_TURN = frozenset(
-    {
-        Reaction.RETRY,
-        Reaction.SLOW_DOWN,
-        Reaction.PAUSE_CHANNEL,
-        Reaction.WAIT_FOR_QUOTA,
-        Reaction.PAUSE_SENDER,
-        Reaction.STOP,
-    }
-)
-
-
-def _failure(row: MessageRow, attempt: int, provider: str, error: TransportError, now: datetime) -> Outcome:
-    if error.reaction in _KEEPS_ITS_TURN:
-        until = now + back_off(attempt)
-        return Outcome(row.id, attempt, MessageStatus.DUE, "retry", provider, error_code=error.code, until=until)
-    if error.reaction is Reaction.REJECT:
-        return Outcome(row.id, attempt, MessageStatus.FAILED, "failed", provider, error_code=error.code)
-    if row.kind == MessageKind.TRANSACTIONAL and attempt < 2:
-        return Outcome(
-            row.id, attempt, MessageStatus.DUE, "unknown", provider, error_code=error.code, until=now + STUCK
-        )
-    return Outcome(row.id, attempt, MessageStatus.UNKNOWN, "unknown", provider, error_code=error.code)
+def _unserved(envelope: Envelope) -> Ending:
+    detail = f"no transport serves {envelope.route}"
+    return Ending(envelope.message_id, MessageStatus.FAILED, Reason.RENDER_ERROR, detail)

@@ -12,6 +12,13 @@ from journeys.steps.contract import Mention, NameKind
 from segments.references import ReferenceKind, iter_references
 from segments.rules import Happening, MessageRule, iter_leaves
 
+_TEMPLATES = {
+    NameKind.TEMPLATE_EMAIL: "email",
+    NameKind.TEMPLATE_SMS: "sms",
+    NameKind.TEMPLATE_VOICE: "voice",
+    NameKind.TEMPLATE_LETTER: "letter",
+}
+
 
 def other_files(case: Case) -> Iterator[Fault]:
     """E120, E124."""
@@ -31,7 +38,7 @@ def other_files(case: Case) -> Iterator[Fault]:
 
 def _mention(case: Case, mention: Mention) -> Iterator[Fault]:
     names = case.known
-    channel = {NameKind.TEMPLATE_EMAIL: "email", NameKind.TEMPLATE_SMS: "sms"}.get(mention.kind)
+    channel = _TEMPLATES.get(mention.kind)
     if channel is None:
         known = {
             NameKind.SENDER: names.senders,

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,9 +23,10 @@ from core.claims import lease, release_lease, take_lease
 from core.ids import random_id
 from core.runtime import Runtime
 from customers.workspace import Workspace, get_workspace
+from delivery.alarms import Alarm, list_alarms
 from delivery.housekeeping import has_due, settle_broken_off
 from delivery.providers.registry import create_transports
-from delivery.providers.transport import Transport, TransportError
+from delivery.silence import watch_silence
 from delivery.worker import DeliveryWorker
 from journeys.succession import follow_merges
 from journeys.tick import tick
@@ -37,9 +38,9 @@ log = logging.getLogger(__name__)
 
 _LEASE, _SUCCESSOR = "heartbeat", "heartbeat-successor"
 _HOLD, _RENEW = timedelta(seconds=30), timedelta(seconds=10)
-_SECOND, _MINUTE, _RATES = timedelta(seconds=1), timedelta(minutes=1), timedelta(minutes=5)
+_SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+_DELIVERY = timedelta(seconds=2)  # of one beat, because journeys are to advance meanwhile
 _ACTS_AT_ONCE = 1_000
-_BATCH_S, _SMALLEST, _LARGEST = 4, 16, 200
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: dict[str, str] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()  # what somebody should look at, as it stood last
     is_idle: bool = True  # another process was beating all the while
 
 
@@ -64,7 +66,7 @@ def keep_beating(
     """
     holder = random_id()
     end = runtime.clock.now() + life
-    with closing(Heart(runtime)) as heart:
+    with closing(Heart(runtime, is_stopped)) as heart:
         if _succeed(runtime, holder, end, is_stopped, sleep):
             heart.tally.is_idle = False
             try:
@@ -143,11 +145,11 @@ class _Part:
 class Heart:
     """The parts of a beat, each with its own period. A part that fails rests for a minute, and the others go on."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, is_stopped: Callable[[], bool] = lambda: False) -> None:
         self.tally = Tally()
         self._runtime = runtime
+        self._is_stopped = is_stopped
         self._worker: DeliveryWorker | None = None
-        self._rates_at: datetime | None = None
         self._workspace: tuple[Workspace, datetime] | None = None
         self._parts = (
             _Part("merged people", self._follow),  # before whatever asks whose something is
@@ -158,6 +160,7 @@ class Heart:
             _Part("segments that ask for cases", self._refresh, _MINUTE),
             _Part("launches", self._finish, _MINUTE),
             _Part("broken-off messages", self._settle_broken_off, _MINUTE),
+            _Part("silence", self._listen, _MINUTE),
         )
 
     def beat(self, now: datetime) -> bool:
@@ -197,26 +200,17 @@ class Heart:
         with self._runtime.database.read() as connection:
             if not has_due(connection, now):
                 return False
-        worker = self._ready_worker(now)
-        result = worker.deliver(now)
+        worker = self._ready_worker()
+        result = worker.deliver(now, length=_DELIVERY, is_stopped=self._is_stopped)
         self.tally.counts += Counter({f"messages {what}": count for what, count in result.counts.items()})
         return result.claimed > 0
 
-    def _ready_worker(self, now: datetime) -> DeliveryWorker:
+    def _ready_worker(self) -> DeliveryWorker:
         """Made for the first message that is due: an idle process does not pay for the provider's library."""
         runtime = self._runtime
         if self._worker is None:
-            transports = create_transports(runtime.settings)
-            self._worker = DeliveryWorker(
-                runtime,
-                transports,
-                Composer(runtime).compose,
-                name=f"heartbeat-{random_id()[:8]}",
-                batch_size=_batch_size(transports.values()),
-            )
-        if self._rates_at is None or now - self._rates_at >= _RATES:
-            self._worker.refresh_rates()
-            self._rates_at = now
+            transports, name = create_transports(runtime.settings), f"heartbeat-{random_id()[:8]}"
+            self._worker = DeliveryWorker(runtime, transports, Composer(runtime).compose, name=name)
         return self._worker
 
     def _settle(self, now: datetime) -> bool:
@@ -244,17 +238,13 @@ class Heart:
         self.tally.counts["messages whose sending was broken off"] += settled_count
         return False
 
+    def _listen(self, now: datetime) -> bool:
+        with self._runtime.database.transaction() as connection:
+            self.tally.counts["silences noticed"] += watch_silence(connection, self._runtime.settings, now)
+            self.tally.alarms = tuple(list_alarms(connection))
+        return False
+
     def _finish(self, now: datetime) -> bool:
         with self._runtime.database.transaction() as connection:
             self.tally.counts["launches finished"] += finish_launches(connection, now)
         return False
-
-
-def _batch_size(transports: Iterable[Transport]) -> int:
-    """As many messages as the slowest provider takes in four seconds: a beat has to end soon when somebody asks."""
-    slowest = float(_LARGEST)
-    for transport in transports:
-        with suppress(TransportError):  # the worker tells of it
-            rate = transport.read_rate()
-            slowest = slowest if rate is None else min(slowest, rate)
-    return max(_SMALLEST, min(_LARGEST, int(_BATCH_S * slowest)))

@@ -4,8 +4,9 @@ starting afresh.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -17,8 +18,11 @@ from core.clock import ManualClock, in_utc
 from core.errors import InputError
 from sandbox.account import Account
 from sandbox.behaviour import changed
-from sandbox.feedback.publisher import timestamp
+from sandbox.feedback.inbound import MailFromSomebody, TextFromSomebody, mail_document, text_document
+from sandbox.feedback.publisher import Publication, timestamp
 from sandbox.message import Message
+
+T = TypeVar("T")
 
 DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
@@ -117,6 +121,30 @@ async def reset(request: Request) -> Response:
     return _answer({})
 
 
+async def take_text(request: Request) -> Response:
+    """Somebody writes a text message to one of our numbers: `{"origin", "destination", "text", "reply_to"?}`."""
+    return await _take(request, TextFromSomebody, lambda text, _now: text_document(text))
+
+
+async def take_mail(request: Request) -> Response:
+    """Somebody writes a mail to us: `{"sender", "recipients", "subject"?}`."""
+    return await _take(request, MailFromSomebody, mail_document)
+
+
+async def _take(request: Request, kind: type[T], as_document: Callable[[T, datetime], dict[str, Any]]) -> Response:
+    """Publish what came in on the topic of the feedback."""
+    account = _account(request)
+    if account.topics.find(account.options.topic_arn) is None:
+        return _problem("the sandbox has no topic for feedback: start it with --feedback.", 409)
+    try:
+        document = as_document(msgspec.json.decode(await request.body(), type=kind), account.now())
+    except msgspec.DecodeError as error:
+        return _problem(f"This is nothing that somebody sends: {error}")
+    text = msgspec.json.encode(document).decode()
+    account.publisher.publish(Publication(account.options.topic_arn, lambda: text, "inbound"))
+    return _answer(document)
+
+
 def document_of(message: Message) -> dict[str, Any]:
     return {
         "seq": message.seq,
@@ -130,6 +158,7 @@ def document_of(message: Message) -> dict[str, Any]:
         "headers": [{"name": name, "value": value} for name, value in message.headers],
         "tags": message.tags,
         "configuration_set": message.configuration_set,
+        "message_type": message.message_type,
         "received_at": timestamp(message.received_at),
     }
 
@@ -162,5 +191,7 @@ ROUTES = [
     Route("/sandbox/behaviour", put_behaviour, methods=["PUT"]),
     Route("/sandbox/clock", get_clock, methods=["GET"]),
     Route("/sandbox/clock", put_clock, methods=["PUT"]),
+    Route("/sandbox/texts", take_text, methods=["POST"]),
+    Route("/sandbox/mails", take_mail, methods=["POST"]),
     Route("/sandbox/reset", reset, methods=["POST"]),
 ]

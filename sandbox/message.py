@@ -12,12 +12,13 @@ from enum import StrEnum
 class Kind(StrEnum):
     EMAIL = "email"
     SMS = "sms"
+    VOICE = "voice"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A mail or SMS. `headers` keep their order and duplicates; `tags` are the sender's (EmailTags, or the
-    Context of an SMS).
+    """A mail, an SMS or a call. `headers` keep their order and duplicates; `tags` are the sender's (EmailTags, or the
+    Context of the others).
     """
 
     seq: int

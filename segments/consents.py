@@ -19,6 +19,7 @@ from segments.values import Predicate
 
 _ADDRESS_OF: Mapping[str, IdentityKind] = {
     "email": IdentityKind.EMAIL,
+    "letter": IdentityKind.EMAIL,
     "sms": IdentityKind.PHONE,
     "voice": IdentityKind.PHONE,
 }

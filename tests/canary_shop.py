@@ -33,6 +33,7 @@ from customers.tables import IdentityKind
 from customers.tasks import NewTask, create_tasks
 from customers.workspace import get_workspace
 from delivery.callbacks.events import read_event
+from delivery.callbacks.ses_events import ProviderReport
 from delivery.feedback import record_report
 from delivery.providers.registry import create_transports
 from delivery.tables import message
@@ -210,11 +211,12 @@ def send_and_report(runtime: Runtime) -> DeliveryResult:
         sent = connection.execute(select(message.c.id).where(message.c.sent_at.is_not(None)).limit(1)).scalar_one()
         for number, message_id in enumerate((sent, "unknown")):
             text = _bounce(message_id, email("web"))
+            report = read_event(text, NOW)
+            assert isinstance(report, ProviderReport)
             record_report(
                 connection,
                 runtime.vault,
-                get_workspace(connection),
-                read_event(text, NOW),
+                report,
                 key=f"sns:{number}",
                 document=text,
                 received_at=NOW,

@@ -21,6 +21,7 @@ from core.vault import Vault
 from delivery.front_matter import parse_template
 from delivery.link_rewriting import InvalidUrlError, TemplateLink, check_url
 from delivery.tables import message
+from delivery.template_enclosures import enclosures_of
 from delivery.templates import compile_template
 from tracking.links import template_number
 
@@ -103,12 +104,12 @@ class Destinations:
 
 def _published_links(connection: Connection, template: str, content_hash: str) -> Mapping[int, TemplateLink]:
     versions = connection.execute(
-        select(definition.c.source, definition.c.file)
+        select(definition.c.source, definition.c.file, definition.c.document)
         .where(definition.c.kind == "template", definition.c.slug == template)
         .order_by(definition.c.version.desc())
     )
-    for source, file in versions:
-        parsed, _faults = parse_template(source, file)
+    for source, file, document in versions:
+        parsed, _faults = parse_template(source, file, enclosures_of(document))
         if parsed is not None and parsed.content_hash == content_hash:
             try:
                 return {link.number: link for link in compile_template(parsed).links}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from core.errors import InputError
 from customers.tracking_consent import OpenTracking
+from tracking.mailto import mailto
 from tracking.tokens import KeyRing, TokenKind, write
 
 # A link inside a loop has one number and many addresses: the number takes ten bits, the address's turn the other six.
@@ -74,12 +75,18 @@ class MessageLinks:
             urls["preferences"] = self._way_out("p", TokenKind.PREFERENCES, self._consent_handle)
         return urls
 
-    def headers(self) -> dict[str, str]:
-        """The headers of one-click unsubscribing (RFC 8058), for marketing mail; none without a handle."""
+    def headers(self, unsubscribe_address: str | None = None) -> dict[str, str]:
+        """The headers of one-click unsubscribing (RFC 8058), for marketing mail; none without a handle.
+
+        With `unsubscribe_address`, whose mail is read (see `mailto.py`), a mail program may also write there.
+        """
         if self._consent_handle is None:
             return {}
-        way_out = self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)
-        return {"List-Unsubscribe": f"<{way_out}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+        ways = [self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)]
+        if unsubscribe_address is not None:
+            ways.append(mailto(unsubscribe_address, self._key_ring, self._consent_handle))
+        listed = ", ".join(f"<{way}>" for way in ways)
+        return {"List-Unsubscribe": listed, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
     def _pixel(self) -> str | None:
         if self._opens is OpenTracking.INDIVIDUAL:

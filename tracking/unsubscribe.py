@@ -35,7 +35,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
-    """Somebody leaves; `source` is where: one_click or unsubscribe_page."""
+    """Somebody leaves; `source` is where: one_click, unsubscribe_page or unsubscribe_mail."""
 
     handle: int
     scope: Scope

@@ -20,6 +20,7 @@ REASONS = {
     "holdout": "in the workspace's own holdout",
     "cap": "had enough messages already",
     "expired": "too late to be of use",
+    "legal_hours": "never a lawful hour where they may be",
     "quiet_hours": "asleep, and the message does not wait",
     "no_timezone": "time zone unknown",
     "missed": "their hour had passed",

@@ -21,6 +21,7 @@ from console.doctor import (
     ses_account,
     ses_senders,
     standing_pauses,
+    transports,
     zone_data,
 )
 from console.doctor.examine import Check
@@ -42,6 +43,7 @@ CHECKS: Sequence[Check] = (
     Check("imports and events", broken_imports.examine),
     Check("privacy requests", rights_deadlines.examine),
     Check("erasures", erasures_to_replay.examine),
+    Check("transports", transports.examine),
     Check("SES account", ses_account.examine, _WITH_BOTO3_S),
     Check("SES senders", ses_senders.examine, _WITH_BOTO3_S),
     Check("DNS hints", dns_hints.examine, _WITH_BOTO3_S),

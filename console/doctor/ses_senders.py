@@ -15,16 +15,23 @@ _WANTED = frozenset({"SEND", "DELIVERY", "REJECT", "RENDERING_FAILURE", "DELIVER
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
-    senders = mail_senders(patient.workspace)
+    senders = [sender for sender in mail_senders(patient.workspace) if _goes_by_ses(sender, patient)]
     if not senders:
-        yield note("no sender of e-mail is published")
+        yield note("no sender of e-mail that goes by SES is published")
         return
 
     def ask(ses: SesAccount) -> Iterator[Finding]:
         yield from _identities(ses, senders, wrong if not patient.settings.aws_endpoint_url else warning)
         yield from _sets(ses, senders)
+        if not patient.settings.sqs_queue:  # what comes by our own queue is believed
+            yield from _topics(ses, senders, patient.settings.trusted_topics)
 
     yield from asking_ses(patient, ask)
+
+
+def _goes_by_ses(sender: Sender, patient: Patient) -> bool:
+    served_by = sender.transport or patient.settings.chosen_transports.get(sender.channel, "ses")
+    return served_by.startswith("ses")
 
 
 def mail_senders(workspace: Workspace | None) -> list[Sender]:
@@ -38,7 +45,10 @@ def _identities(
     for domain, address in sorted({sender.address.rpartition("@")[2]: sender.address for sender in senders}.items()):
         identity = ses.find_identity(address)
         if identity is None:
-            yield missing(f"{domain} is no identity of the account", f"verify {domain} in the SES console")
+            yield missing(
+                f"{domain} is no identity of the account",
+                "`postilion setup ses --apply` makes it one; then publish its DNS records",
+            )
         elif not identity.is_verified:
             yield wrong(f"{identity.name} is not verified", "publish the DNS records that SES shows for it")
         elif identity.dkim_status != "SUCCESS":
@@ -59,14 +69,21 @@ def _sets(ses: SesAccount, senders: Iterable[Sender]) -> Iterator[Finding]:
             continue
         kinds = ses.find_reported_events(name)
         if kinds is None:
-            yield wrong(f"there is no configuration set {name}", "make it in the SES console, with an SNS destination")
+            yield wrong(f"there is no configuration set {name}", "`postilion setup ses --apply` makes it")
         elif not kinds >= _NEEDED:
             text = f"{name} does not report {_told(_NEEDED - kinds)}"
-            yield wrong(text, "add an event destination of the kind SNS with these events")
+            yield wrong(text, "`postilion setup ses --apply` adds an event destination with these events")
         elif not kinds >= _WANTED:
             yield warning(f"{name} does not report {_told(_WANTED - kinds)}", "add them to its event destination")
         else:
             yield fine(f"{name} reports everything")
+
+
+def _topics(ses: SesAccount, senders: Iterable[Sender], trusted: frozenset[str]) -> Iterator[Finding]:
+    for name in sorted({sender.configuration_set for sender in senders if sender.configuration_set}):
+        for topic in sorted(ses.list_topics_of(name) - trusted):
+            text = f"{name} reports to {topic}, whose notifications are not believed"
+            yield wrong(text, "add the topic to POSTILION_SNS_TOPICS and start again")
 
 
 def _told(kinds: Iterable[str]) -> str:

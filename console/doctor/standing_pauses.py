@@ -1,4 +1,4 @@
-"""What is stopped for now, and why."""
+"""What is stopped for now, and why; and what somebody should look at before it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 from console.doctor.finding import Finding, fine, note, warning
 from console.doctor.patient import Patient
-from delivery.pauses import find_pauses
+from delivery.alarms import list_alarms
+from delivery.pauses import list_pauses
+
+_LOOK = "docs/delivery.md, Reports and suppression, says what it means"
 
 
 def examine(patient: Patient) -> Iterator[Finding]:
@@ -14,8 +17,13 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield note("without a database there are none")
         return
     with patient.database.read() as connection:
-        paused = find_pauses(connection, patient.now)
-    for scope, cause in sorted(paused.items()):
-        yield warning(f"{scope} is paused: {cause}", f"when that is put right: `postilion pauses --resume {scope}`")
-    if not paused:
+        paused, alarms = list_pauses(connection, patient.now), list_alarms(connection)
+    for one in paused:
+        if one.until is None:
+            yield warning(f"{one.scope} is paused: {one.cause}", f"when that is put right: `{one.command}`")
+        else:
+            yield warning(f"{one.scope} is paused: {one.cause}", f"it goes on by itself at {one.until:%H:%M} UTC")
+    for alarm in alarms:
+        yield warning(f"{alarm.name}: {alarm.cause}", _LOOK)
+    if not paused and not alarms:
         yield fine("nothing is paused")

@@ -48,8 +48,11 @@ def basis(cell: Any) -> Basis | None:
 
 
 def address_kind(channel: str) -> IdentityKind:
-    """Which address a channel's consent binds; whether opens may be measured is said of mail."""
-    return IdentityKind.EMAIL if channel in ("email", TRACKING) else IdentityKind.PHONE
+    """Which address a channel's consent binds; whether opens may be measured is said of mail.
+
+    A postal address is no identifier here: who agrees to letters does so under the e-mail address.
+    """
+    return IdentityKind.EMAIL if channel in ("email", "letter", TRACKING) else IdentityKind.PHONE
 
 
 def knows_topic(workspace: Workspace, channel: str, topic: str) -> bool:

@@ -1,4 +1,4 @@
-"""AWS End User Messaging's SMS events, in our words; our message id comes back in `context`.
+"""AWS End User Messaging's events of text messages and calls, in our words; our message id returns in `context`.
 
 Shapes: https://docs.aws.amazon.com/sms-voice/latest/userguide/configuration-sets-event-format.html.
 """
@@ -30,12 +30,20 @@ _KINDS = {
     "TEXT_SPAM": ReportKind.REJECTED,
     "TEXT_PROTECT_BLOCKED": ReportKind.REJECTED,
     "TEXT_UNKNOWN": ReportKind.UNKNOWN,
+    "VOICE_INITIATED": ReportKind.SENT,
+    "VOICE_RINGING": ReportKind.SENT,
+    "VOICE_ANSWERED": ReportKind.DELIVERED,
+    "VOICE_COMPLETED": ReportKind.DELIVERED,
+    "VOICE_BUSY": ReportKind.SOFT_BOUNCED,
+    "VOICE_NO_ANSWER": ReportKind.SOFT_BOUNCED,
+    "VOICE_FAILED": ReportKind.SOFT_BOUNCED,
+    "VOICE_TTL_EXPIRED": ReportKind.SOFT_BOUNCED,
 }
 _MILLISECOND = 1_000
 
 
 def is_sms_event(event: dict[str, Any]) -> bool:
-    return str(event.get("eventType", "")).startswith("TEXT_")
+    return str(event.get("eventType", "")).startswith(("TEXT_", "VOICE_"))
 
 
 def read_sms_event(event: dict[str, Any], received_at: datetime) -> ProviderReport:

@@ -1,7 +1,8 @@
 """Amazon SNS notifications over HTTPS: is it really SNS, and what does it say?
 
 The signature is checked as https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html tells. The
-certificate's address must be SNS's own; a folder may pre-seed certificates, and nothing else is ever trusted.
+certificate's address must be SNS's own and is never left for another; a folder may pre-seed certificates, and nothing
+else is ever trusted. Whether a notification was seen before is for whoever stores it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
+from typing import Any
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import HTTPRedirectHandler, build_opener
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -33,6 +35,7 @@ _SIGNED_FIELDS = {
 }
 _HASHES: Mapping[str, type[HashAlgorithm]] = {"1": SHA1, "2": SHA256}
 _MAX_CERTIFICATE_BYTES = 20_000
+_MAX_KEYS = 16  # Amazon has a handful; who invents addresses must not fill the memory
 
 
 class SnsMessage(msgspec.Struct, frozen=True, rename="pascal"):
@@ -67,8 +70,8 @@ class SnsVerifier:
         """The message in `body`; raises InputError when it is not SNS's or not from a topic that is believed."""
         try:
             message = _decoder.decode(body)
-        except msgspec.DecodeError as error:
-            raise InputError(f"this is no SNS message: {error}.") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InputError(f"this is no SNS message ({type(error).__name__}).") from None
         if message.topic_arn not in self._topics:
             raise InputError("this SNS topic is not in POSTILION_SNS_TOPICS.")
         self._verify(message)
@@ -93,22 +96,44 @@ class SnsVerifier:
         if match is None:
             raise InputError("the signing certificate of this SNS message is not Amazon's.")
         with self._lock:
-            if url not in self._keys:
-                key = load_pem_x509_certificate(self._certificate(url, match[2])).public_key()
-                if not isinstance(key, RSAPublicKey):
-                    raise InputError("the signing certificate of this SNS message has no RSA key.")
-                self._keys[url] = key
-            return self._keys[url]
+            known = self._keys.get(url)
+        if known is not None:
+            return known
+        key = _public_key(self._certificate(url, match[2]))  # outside the lock: fetching takes its time
+        with self._lock:
+            if len(self._keys) >= _MAX_KEYS:
+                self._keys.clear()
+            return self._keys.setdefault(url, key)
 
     def _certificate(self, url: str, file_name: str) -> bytes:
         seeded = self._folder / file_name if self._folder else None
         if seeded is not None and seeded.is_file():
             return seeded.read_bytes()
         try:
-            with urlopen(url, timeout=5) as answer:  # the address was matched against Amazon's own just now
+            with _open(url, timeout=5) as answer:  # the address was matched against Amazon's own just now
                 return bytes(answer.read(_MAX_CERTIFICATE_BYTES))
-        except (URLError, TimeoutError):
+        except (URLError, TimeoutError, ConnectionError):
             raise TransientError("the signing certificate could not be fetched: SNS will deliver again.") from None
+
+
+class _StayThere(HTTPRedirectHandler):
+    """Follows no redirect: it could lead away from Amazon."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_open = build_opener(_StayThere).open
+
+
+def _public_key(certificate: bytes) -> RSAPublicKey:
+    try:
+        key = load_pem_x509_certificate(certificate).public_key()
+    except ValueError:  # half a certificate, or what a gateway between us and Amazon made of it
+        raise TransientError("what was fetched is no certificate: SNS will deliver again.") from None
+    if not isinstance(key, RSAPublicKey):
+        raise InputError("the signing certificate of this SNS message has no RSA key.")
+    return key
 
 
 def _signed_text(message: SnsMessage, fields: tuple[str, ...]) -> str:

@@ -6,13 +6,14 @@ destinations of a configuration set carry tags.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery.envelope import Envelope
 from delivery.providers.aws import as_transport_error, create_client
-from delivery.providers.transport import Accepted
+from delivery.providers.transport import Accepted, SendQuota
 
 
 class SesTransport:
@@ -20,25 +21,36 @@ class SesTransport:
     channel = "email"
 
     def __init__(self, *, region: str, endpoint_url: str = "", connections: int = 8) -> None:
-        self._client = create_client("sesv2", region=region, endpoint_url=endpoint_url, connections=connections)
+        self._client = create_client(
+            "sesv2", region=region, endpoint_url=endpoint_url, connections=connections, checks_parameters=False
+        )
 
     def send(self, envelope: Envelope) -> Accepted:
         try:
-            answer = self._client.send_email(**_request(envelope))
+            answer = self._client.send_email(**request_of(envelope))
         except (ClientError, BotoCoreError) as error:
             raise as_transport_error(error) from error
         return Accepted(str(answer["MessageId"]))
 
     def read_rate(self) -> float | None:
+        return self.read_quota().rate
+
+    def read_quota(self) -> SendQuota:
         try:
             quota = self._client.get_account()["SendQuota"]
         except (ClientError, BotoCoreError) as error:
             raise as_transport_error(error) from error
-        rate = float(quota["MaxSendRate"])
-        return None if rate < 0 else rate
+        return quota_of(quota)
 
 
-def _request(envelope: Envelope) -> dict[str, Any]:
+def quota_of(quota: Mapping[str, Any]) -> SendQuota:
+    """`SendQuota` of GetAccount, in which -1 is unlimited."""
+    rate, day = float(quota["MaxSendRate"]), float(quota["Max24HourSend"])
+    left = max(0, int(day - float(quota.get("SentLast24Hours", 0))))
+    return SendQuota(None if rate < 0 else rate, None if day < 0 else left)
+
+
+def request_of(envelope: Envelope) -> dict[str, Any]:
     """The arguments of SendEmail (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html)."""
     request: dict[str, Any] = {
         "FromEmailAddress": envelope.sender,

@@ -96,6 +96,12 @@ class SesAccount:
         enabled = [one for one in answer.get("EventDestinations") or () if one.get("Enabled")]
         return frozenset(kind for one in enabled for kind in one.get("MatchingEventTypes") or ())
 
+    def list_topics_of(self, configuration_set: str) -> frozenset[str]:
+        """The SNS topics to which a configuration set reports; none where there is no such set."""
+        answer = self._find("get_configuration_set_event_destinations", ConfigurationSetName=configuration_set) or {}
+        enabled = [one for one in answer.get("EventDestinations") or () if one.get("Enabled")]
+        return frozenset(str(one["SnsDestination"]["TopicArn"]) for one in enabled if one.get("SnsDestination"))
+
     def _find(self, operation: str, **arguments: str) -> dict[str, Any] | None:
         try:
             return self._ask(operation, **arguments)

@@ -17,7 +17,7 @@ _WHEN = {
     "message_unknown": "nobody knows whether the provider took it, see [delivery](../delivery.md)",
     "message_opened": "the pixel was fetched; `is_human` says whether a person did it",
     "link_clicked": "a link was followed; `is_human` says whether a person did it",
-    "unsubscribed": "somebody left by a message's link",
+    "unsubscribed": "somebody left, by a message's link, by mail, by text message or with the provider",
     "consent_granted": "somebody agreed to a channel and topic",
     "consent_withdrawn": "somebody took that back",
     "segment_entered": "a refresh found somebody in a segment who was not in it before",

@@ -13,7 +13,7 @@ from journeys import definition
 from journeys.steps import message_options, registry
 from segments import parser
 
-_IN_A_VARIANT = ("voice", "letter", "push", "subject")
+_IN_A_VARIANT = ("push", "subject")
 
 CHOICES: Mapping[str, frozenset[str]] = {
     "condition": parser.NOT_YET,

@@ -11,7 +11,7 @@ from docs.pages.schema_rows import rows_of
 from journeys.steps.contract import Verb
 from journeys.steps.registry import NOT_YET, VERBS
 
-_MESSAGES = ("email", "sms")
+_MESSAGES = ("email", "sms", "voice", "letter")
 _SHARED = ("id", "note", "if", "disabled", "on_error")
 
 

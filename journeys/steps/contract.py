@@ -47,6 +47,8 @@ class NameKind(StrEnum):
 
     TEMPLATE_EMAIL = "email template"
     TEMPLATE_SMS = "sms template"
+    TEMPLATE_VOICE = "voice template"
+    TEMPLATE_LETTER = "letter template"
     SENDER = "sender"
     TOPIC = "topic"
     OFFER = "offer"

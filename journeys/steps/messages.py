@@ -1,4 +1,4 @@
-"""`email` and `sms`: write one message into the send ledger, and stand here until it was sent or will not be.
+"""`email`, `sms`, `voice` and `letter`: write one message into the send ledger, and stand here until it has ended.
 
 The step is over when delivery says sent, skipped, failed or unknown, so the next wait counts from the real send. The
 message's row holds everything that composing and the send policy need; no journey is asked again.
@@ -22,7 +22,12 @@ from journeys.transition import EndReason, EnqueueMessage, JournalKind
 
 # What delivery reports when a message has come to its end.
 ENDINGS = ("message_sent", "message_skipped", "message_failed", "message_unknown")
-_TEMPLATE_KINDS = {"email": NameKind.TEMPLATE_EMAIL, "sms": NameKind.TEMPLATE_SMS}
+_TEMPLATE_KINDS = {
+    "email": NameKind.TEMPLATE_EMAIL,
+    "sms": NameKind.TEMPLATE_SMS,
+    "voice": NameKind.TEMPLATE_VOICE,
+    "letter": NameKind.TEMPLATE_LETTER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +55,37 @@ def message_verb(channel: str) -> Verb:
 
 
 def advance(step: Step, run: Run) -> Decision:
+    action: Message = step.action
     if run.memo is not None:
-        ending = _find_ending(run, str(run.memo["message"]))
-        return Stay(run.memo) if ending is None else _after(step, run, ending)
-    message_id = _message_id(step, run)
-    run.messages[step.id] = message_id
+        return await_ending(run, action.options.on_skip)
+    message_id = message_id_of(step, run, action.channel)
     enqueued = _enqueued(step, run, message_id)
     if enqueued is None:
+        run.messages[step.id] = message_id
         hint = "give the step, `defaults` or the template a topic"
         return Fail(f"the message has no topic: {hint}", is_final=True)
-    run.effects.append(enqueued)
-    run.note(JournalKind.QUEUED, step=step.id, message=message_id, due=enqueued.due_at.isoformat())
-    return Stay({"message": message_id})
+    return queue(step, run, enqueued)
 
 
-def _message_id(step: Step, run: Run) -> str:
+def queue(step: Step, run: Run, message: EnqueueMessage) -> Decision:
+    """Put `message` into the ledger and stand here until it has ended."""
+    run.messages[step.id] = message.id
+    run.effects.append(message)
+    run.note(JournalKind.QUEUED, step=step.id, message=message.id, due=message.due_at.isoformat())
+    return Stay({"message": message.id})
+
+
+def await_ending(run: Run, on_skip: OnSkip | None = None) -> Decision:
+    """Stand on, or go the way that the ending of the step's message says."""
+    assert run.memo is not None
+    ending = _find_ending(run, str(run.memo["message"]))
+    return Stay(run.memo) if ending is None else _after(run, ending, on_skip)
+
+
+def message_id_of(step: Step, run: Run, channel: str) -> str:
     """One id a step run; trying again after a failure is another message."""
-    action: Message = step.action
     again = (run.failures,) if run.failures else ()
-    return derived_id(run.step_run_id(step), action.channel, *again)
+    return derived_id(run.step_run_id(step), channel, *again)
 
 
 def _enqueued(step: Step, run: Run, message_id: str) -> EnqueueMessage | None:
@@ -118,7 +135,7 @@ def _find_ending(run: Run, message_id: str) -> Event | None:
     return about[0] if about else None
 
 
-def _after(step: Step, run: Run, ending: Event) -> Decision:
+def _after(run: Run, ending: Event, on_skip: OnSkip | None) -> Decision:
     reason = ending.properties.get("reason")
     if ending.name == "message_failed":
         return Fail(reason or "failed", is_final=reason != "render_error")
@@ -126,8 +143,7 @@ def _after(step: Step, run: Run, ending: Event) -> Decision:
         return Done(answers=(ending.name.removeprefix("message_"),))
     if reason == "cap" and any(limit.then == "exit" for limit in run.journey.limits):
         return End(EndReason.CAP)
-    action: Message = step.action
-    match action.options.on_skip or run.journey.defaults.on_skip:
+    match on_skip or run.journey.defaults.on_skip:
         case OnSkip.EXIT:
             return End(EndReason.SKIPPED)
         case OnSkip.STEPS:
@@ -138,3 +154,5 @@ def _after(step: Step, run: Run, ending: Event) -> Decision:
 
 EMAIL = message_verb("email")
 SMS = message_verb("sms")
+VOICE = message_verb("voice")
+LETTER = message_verb("letter")

@@ -19,6 +19,7 @@ from journeys.steps import (
     wait,
     wait_for,
     wait_until,
+    webhook,
 )
 from journeys.steps.contract import Verb
 
@@ -27,6 +28,9 @@ VERBS: Mapping[str, Verb] = {
     for verb in (
         messages.EMAIL,
         messages.SMS,
+        messages.VOICE,
+        messages.LETTER,
+        webhook.VERB,
         set_attributes.VERB,
         emit.VERB,
         offer.VERB,
@@ -44,4 +48,4 @@ VERBS: Mapping[str, Verb] = {
 }
 
 # Words of the language that no verb acts on yet.
-NOT_YET = frozenset({"voice", "letter", "webhook", "push", "add_to", "remove_from", "start_journey", "bandit"})
+NOT_YET = frozenset({"push", "add_to", "remove_from", "start_journey", "bandit"})

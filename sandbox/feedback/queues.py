@@ -28,6 +28,7 @@ class Queue:
         self.name = name
         self.arn = arn
         self.visibility_s = visibility_s
+        self.policy = ""
         self._messages: OrderedDict[str, QueueMessage] = OrderedDict()
         self._lock = threading.Lock()
 

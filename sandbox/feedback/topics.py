@@ -32,6 +32,7 @@ class Subscription:
 class Topic:
     arn: str
     signature_version: str
+    policy: str = ""
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
 
 

@@ -105,6 +105,8 @@ def _xml(value: object) -> str:
         return "".join(f"<{name}>{_xml(inner)}</{name}>" for name, inner in value.items())
     if isinstance(value, list):
         return "".join(f"<member>{_xml(inner)}</member>" for inner in value)
+    if isinstance(value, tuple):  # a map, as pairs
+        return "".join(f"<entry><key>{_xml(key)}</key><value>{_xml(inner)}</value></entry>" for key, inner in value)
     return escape(str(value))
 
 

@@ -32,6 +32,9 @@ _ROUTES = {
     "GET configuration-sets/{ConfigurationSetName}/event-destinations": Operation(
         "GetConfigurationSetEventDestinations", ses_settings.get_event_destinations
     ),
+    "PUT configuration-sets/{ConfigurationSetName}/event-destinations/{EventDestinationName}": Operation(
+        "UpdateConfigurationSetEventDestination", ses_settings.update_event_destination
+    ),
     "POST identities": Operation("CreateEmailIdentity", ses_settings.create_email_identity),
     "GET identities/{EmailIdentity}": Operation("GetEmailIdentity", ses_settings.get_email_identity),
 }

@@ -109,9 +109,23 @@ async def get_configuration_set(account: Account, call: Call) -> Document:
 
 async def create_event_destination(account: Account, call: Call) -> Document:
     configuration_set, request = _mail_set(account, call), call.read(_create_destination)
-    wanted, name = request.event_destination, request.event_destination_name
+    name = request.event_destination_name
     if name in configuration_set.destinations:
         raise AwsError("AlreadyExistsException", f"An event destination with name {name} already exists.")
+    configuration_set.destinations[name] = _destination(account, name, request.event_destination)
+    return {}
+
+
+async def update_event_destination(account: Account, call: Call) -> Document:
+    configuration_set, request = _mail_set(account, call), call.read(_create_destination)
+    name = call.arguments["EventDestinationName"]
+    if name not in configuration_set.destinations:
+        raise AwsError("NotFoundException", f"Event destination {name} does not exist.", 404)
+    configuration_set.destinations[name] = _destination(account, name, request.event_destination)
+    return {}
+
+
+def _destination(account: Account, name: str, wanted: _Destination) -> EventDestination:
     if wanted.sns_destination is None:
         raise AwsError("BadRequestException", "The sandbox publishes events to an SnsDestination only.")
     if account.topics.find(wanted.sns_destination.topic_arn) is None:
@@ -119,10 +133,7 @@ async def create_event_destination(account: Account, call: Call) -> Document:
     if unknown := sorted(set(wanted.matching_event_types) - EVENT_TYPES.keys()):
         raise AwsError("BadRequestException", f"Unknown event type {unknown[0]}.")
     kinds = frozenset(EVENT_TYPES[event_type] for event_type in wanted.matching_event_types)
-    configuration_set.destinations[name] = EventDestination(
-        name, wanted.enabled, kinds, wanted.sns_destination.topic_arn
-    )
-    return {}
+    return EventDestination(name, wanted.enabled, kinds, wanted.sns_destination.topic_arn)
 
 
 async def get_event_destinations(account: Account, call: Call) -> Document:

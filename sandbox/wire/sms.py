@@ -1,4 +1,4 @@
-"""End User Messaging SMS (pinpoint-sms-voice-v2): SendTextMessage, configuration sets and their event
+"""End User Messaging (pinpoint-sms-voice-v2): SendTextMessage, SendVoiceMessage, configuration sets and their event
 destinations.
 """
 
@@ -9,9 +9,10 @@ import msgspec
 from sandbox.account import Account, ConfigurationSet, EventDestination
 from sandbox.wire.operations import Operation
 from sandbox.wire.protocols import AwsError, Call, Document
-from sandbox.wire.sms_acceptance import accept_sms, is_phone_number
+from sandbox.wire.sms_acceptance import accept_call, accept_sms, is_phone_number
 
 MAX_BODY = 1600
+MAX_SPOKEN = 6000
 
 
 class _SendTextMessage(msgspec.Struct, rename="pascal"):
@@ -19,6 +20,17 @@ class _SendTextMessage(msgspec.Struct, rename="pascal"):
     message_body: str = ""
     origination_identity: str = "SANDBOX"
     message_type: str = "TRANSACTIONAL"
+    configuration_set_name: str = ""
+    context: dict[str, str] = {}
+    dry_run: bool = False
+
+
+class _SendVoiceMessage(msgspec.Struct, rename="pascal"):
+    destination_phone_number: str
+    origination_identity: str
+    message_body: str = ""
+    message_body_text_type: str = "TEXT"
+    voice_id: str = "MATTHEW"
     configuration_set_name: str = ""
     context: dict[str, str] = {}
     dry_run: bool = False
@@ -40,21 +52,19 @@ class _CreateDestination(msgspec.Struct, rename="pascal"):
 
 
 _send_text_message = msgspec.json.Decoder(_SendTextMessage)
+_send_voice_message = msgspec.json.Decoder(_SendVoiceMessage)
 _create_set = msgspec.json.Decoder(_CreateSet)
 _create_destination = msgspec.json.Decoder(_CreateDestination)
 
 
 async def send_text_message(account: Account, call: Call) -> Document:
-    request, behaviour = call.read(_send_text_message), account.behaviour
-    if account.dice.falls("throttle", behaviour.throttle):
-        raise AwsError("ThrottlingException", "Rate exceeded")
-    if behaviour.suspended or behaviour.paused:
-        raise AwsError("AccessDeniedException", "The account may not send.", fields={"Reason": "ACCOUNT_DISABLED"})
+    request = call.read(_send_text_message)
+    _may_send(account)
     if not is_phone_number(request.destination_phone_number):
         raise _invalid("DestinationPhoneNumber", "is no phone number in E.164 format")
     if not 1 <= len(request.message_body) <= MAX_BODY:
         raise _invalid("MessageBody", f"must have 1 to {MAX_BODY} characters")
-    if account.dice.falls("reject", behaviour.reject):
+    if account.dice.falls("reject", account.behaviour.reject):
         raise _invalid("MessageBody", "was rejected")
     if request.configuration_set_name:
         _sms_set(account, request.configuration_set_name)
@@ -71,6 +81,34 @@ async def send_text_message(account: Account, call: Call) -> Document:
         request.configuration_set_name,
     )
     return {"MessageId": message_id}
+
+
+async def send_voice_message(account: Account, call: Call) -> Document:
+    request = call.read(_send_voice_message)
+    _may_send(account)
+    if not is_phone_number(request.destination_phone_number):
+        raise _invalid("DestinationPhoneNumber", "is no phone number in E.164 format")
+    if not is_phone_number(request.origination_identity) and not request.origination_identity.startswith("arn:"):
+        raise _invalid("OriginationIdentity", "must be a number that is yours")
+    if not 1 <= len(request.message_body) <= MAX_SPOKEN:
+        raise _invalid("MessageBody", f"must have 1 to {MAX_SPOKEN} characters")
+    if account.dice.falls("reject", account.behaviour.reject):
+        raise _invalid("MessageBody", "was rejected")
+    if request.configuration_set_name:
+        _sms_set(account, request.configuration_set_name)
+    if request.dry_run:
+        return {"MessageId": "dry-run"}
+    return {
+        "MessageId": accept_call(
+            account,
+            request.destination_phone_number,
+            request.message_body,
+            request.origination_identity,
+            request.voice_id,
+            request.context,
+            request.configuration_set_name,
+        )
+    }
 
 
 async def create_configuration_set(account: Account, call: Call) -> Document:
@@ -103,6 +141,14 @@ async def create_event_destination(account: Account, call: Call) -> Document:
     }
 
 
+def _may_send(account: Account) -> None:
+    behaviour = account.behaviour
+    if account.dice.falls("throttle", behaviour.throttle):
+        raise AwsError("ThrottlingException", "Rate exceeded")
+    if behaviour.suspended or behaviour.paused:
+        raise AwsError("AccessDeniedException", "The account may not send.", fields={"Reason": "ACCOUNT_DISABLED"})
+
+
 def _sms_set(account: Account, name: str) -> ConfigurationSet:
     if name not in account.sms_sets:
         raise AwsError(
@@ -125,6 +171,7 @@ OPERATIONS = {
     operation.name: operation
     for operation in (
         Operation("SendTextMessage", send_text_message, sends=True),
+        Operation("SendVoiceMessage", send_voice_message, sends=True),
         Operation("CreateConfigurationSet", create_configuration_set),
         Operation("CreateEventDestination", create_event_destination),
     )

@@ -1,4 +1,4 @@
-"""The one way in for an SMS, whichever service it came by."""
+"""The one way in for an SMS, whichever service it came by, and for a call."""
 
 from __future__ import annotations
 
@@ -45,4 +45,33 @@ def accept_sms(
     )
     account.accept(message)
     account.publish_sms_events(message, sms_events_of(number))
+    return message.message_id
+
+
+def accept_call(
+    account: Account,
+    number: str,
+    text: str,
+    caller: str,
+    voice: str,
+    context: dict[str, str] | None = None,
+    configuration_set: str = "",
+) -> str:
+    """The id of the accepted call; nobody picks up, so nothing is published about it."""
+    message = Message(
+        seq=account.store.next_seq(),
+        kind=Kind.VOICE,
+        message_id=str(uuid.uuid4()),
+        sender=caller,
+        recipients=(number,),
+        subject="",
+        html="",
+        text=text,
+        headers=(("Voice", voice),),
+        tags=context or {},
+        configuration_set=configuration_set,
+        received_at=account.clock.now(),
+        operation="SendVoiceMessage",
+    )
+    account.accept(message)
     return message.message_id

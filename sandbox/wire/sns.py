@@ -26,10 +26,21 @@ async def create_topic(account: Account, call: Call) -> Document:
 
 async def set_topic_attributes(account: Account, call: Call) -> Document:
     topic, name = _topic(account, call.argument("TopicArn")), call.argument("AttributeName")
-    if name != "SignatureVersion":
-        raise AwsError("InvalidParameter", f"Invalid parameter: AttributeName {name} is not offered by the sandbox.")
-    topic.signature_version = _signature_version(call.argument("AttributeValue"))
+    match name:
+        case "SignatureVersion":
+            topic.signature_version = _signature_version(call.argument("AttributeValue"))
+        case "Policy":
+            topic.policy = call.argument("AttributeValue")
+        case _:
+            text = f"Invalid parameter: AttributeName {name} is not offered by the sandbox."
+            raise AwsError("InvalidParameter", text)
     return {}
+
+
+async def get_topic_attributes(account: Account, call: Call) -> Document:
+    topic = _topic(account, call.argument("TopicArn"))
+    attributes = {"TopicArn": topic.arn, "SignatureVersion": topic.signature_version, "Policy": topic.policy}
+    return {"Attributes": tuple((name, value) for name, value in attributes.items() if value)}
 
 
 async def list_topics(account: Account, _call: Call) -> Document:
@@ -89,12 +100,35 @@ async def publish_to_topic(account: Account, call: Call) -> Document:
                 "InvalidParameter",
                 f"Invalid parameter: PhoneNumber Reason: {number} is not valid to publish to",
             )
-        return {"MessageId": accept_sms(account, "Publish", number, message, sender="SNS", message_type="PROMOTIONAL")}
+        return {"MessageId": _accept_text(account, call, number, message)}
     topic = _topic(account, call.arguments.get("TopicArn") or call.argument("TargetArn"))
     message_id = str(uuid.uuid4())
     subject = call.arguments.get("Subject", "")
     account.publisher.publish(Publication(topic.arn, lambda: message, message_id, subject, message_id))
     return {"MessageId": message_id}
+
+
+def _accept_text(account: Account, call: Call, number: str, message: str) -> str:
+    behaviour = account.behaviour
+    if account.dice.falls("throttle", behaviour.throttle):
+        raise AwsError("Throttled", "Rate exceeded", 429)
+    if behaviour.suspended or behaviour.paused:
+        raise AwsError("AuthorizationError", "The account may not send.", 403)
+    if account.dice.falls("reject", behaviour.reject):
+        raise AwsError("InvalidParameter", "Invalid parameter: Message")
+    said = _message_attributes(call)
+    sender = said.get("AWS.MM.SMS.OriginationNumber") or said.get("AWS.SNS.SMS.SenderID") or "SNS"
+    message_type = said.get("AWS.SNS.SMS.SMSType", "Promotional").upper()
+    return accept_sms(account, "Publish", number, message, sender, message_type)
+
+
+def _message_attributes(call: Call) -> dict[str, str]:
+    """The map that query strings spell `MessageAttributes.entry.1.Name=…&….1.Value.StringValue=…`."""
+    return {
+        value: call.arguments.get(name.removesuffix("Name") + "Value.StringValue", "")
+        for name, value in call.arguments.items()
+        if name.startswith("MessageAttributes.entry.") and name.endswith(".Name")
+    }
 
 
 def _topic(account: Account, arn: str) -> Topic:
@@ -125,6 +159,7 @@ OPERATIONS = {
     for operation in (
         Operation("CreateTopic", create_topic),
         Operation("SetTopicAttributes", set_topic_attributes),
+        Operation("GetTopicAttributes", get_topic_attributes),
         Operation("ListTopics", list_topics),
         Operation("Subscribe", subscribe),
         Operation("ConfirmSubscription", confirm_subscription),

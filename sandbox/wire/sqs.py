@@ -29,6 +29,10 @@ class _Addressed(msgspec.Struct, rename="pascal"):
     queue_url: str
 
 
+class _Attributes(_Addressed, rename="pascal"):
+    attributes: dict[str, str] = {}
+
+
 class _Send(_Addressed, rename="pascal"):
     message_body: str
 
@@ -53,6 +57,7 @@ class _DeleteBatch(_Addressed, rename="pascal"):
 
 
 _named, _addressed = msgspec.json.Decoder(_Named), msgspec.json.Decoder(_Addressed)
+_attributes = msgspec.json.Decoder(_Attributes)
 _send, _receive = msgspec.json.Decoder(_Send), msgspec.json.Decoder(_Receive)
 _delete, _delete_batch = msgspec.json.Decoder(_Delete), msgspec.json.Decoder(_DeleteBatch)
 
@@ -80,8 +85,17 @@ async def get_queue_attributes(account: Account, call: Call) -> Document:
             "ApproximateNumberOfMessages": str(visible),
             "ApproximateNumberOfMessagesNotVisible": str(hidden),
             "VisibilityTimeout": str(queue.visibility_s),
+            **({"Policy": queue.policy} if queue.policy else {}),
         }
     }
+
+
+async def set_queue_attributes(account: Account, call: Call) -> Document:
+    request = call.read(_attributes)
+    queue = _queue(account, request.queue_url)
+    queue.policy = request.attributes.get("Policy", queue.policy)
+    queue.visibility_s = int(request.attributes.get("VisibilityTimeout", queue.visibility_s))
+    return {}
 
 
 async def send_message(account: Account, call: Call) -> Document:
@@ -154,6 +168,7 @@ OPERATIONS = {
         Operation("CreateQueue", create_queue),
         Operation("GetQueueUrl", get_queue_url),
         Operation("GetQueueAttributes", get_queue_attributes),
+        Operation("SetQueueAttributes", set_queue_attributes),
         Operation("SendMessage", send_message),
         Operation("ReceiveMessage", receive_message),
         Operation("DeleteMessage", delete_message),

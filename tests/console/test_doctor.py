@@ -309,8 +309,9 @@ def test_sender_is_wrong_when_its_domain_is_not_verified_or_nobody_hears_of_boun
                 ConfigurationSetName="postilion", EventDestinationName="doctor", EventDestination=destination
             )
         found = list(ses_senders.examine(patient))
-        assert [one.level for one in found] == [Level.FINE, Level.WARNING]
+        assert [one.level for one in found] == [Level.FINE, Level.WARNING, Level.WRONG]
         assert found[1].text == "postilion does not report delivery delay, rendering failure"
+        assert found[2].text.endswith(":doctor, whose notifications are not believed")
         httpx.put(f"{sandbox.url}/sandbox/behaviour", json={"unverified": ["shop.example"]}).raise_for_status()
         assert "not verified" in next(iter(ses_senders.examine(patient))).text
         httpx.post(f"{sandbox.url}/sandbox/reset").raise_for_status()

@@ -22,8 +22,9 @@ from starlette.applications import Starlette
 
 from core.runtime import Runtime
 from delivery.callbacks.sns import SnsVerifier
+from delivery.intake import Callback, store_callbacks
 from delivery.tables import delivery_event
-from delivery.web import Callback, routes, store_callbacks
+from delivery.web import routes
 from tests.delivery.ledger_shop import ScriptedTransport, add_person, deliver, queue, row_of
 from tests.delivery.test_feedback import BOUNCE, ses_event
 
@@ -181,7 +182,7 @@ def test_a_hint_to_try_again_is_answered_when_the_certificate_cannot_be_fetched(
     def away(_url: str, timeout: float) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr("delivery.callbacks.sns.urlopen", away)
+    monkeypatch.setattr("delivery.callbacks.sns._open", away)
     unseen = URL.replace("0a1b2c", "ffffff")
     assert post(client, {**sns.notification(BOUNCE), "SigningCertURL": unseen}) == 503
 

@@ -13,8 +13,8 @@ from sqlalchemy import func, select, update
 from core.errors import InputError, NotFoundError
 from core.runtime import Runtime
 from customers.suppression import find_suppressed
-from customers.workspace import get_workspace
 from delivery.callbacks.events import read_event
+from delivery.callbacks.ses_events import ProviderReport
 from delivery.feedback import open_document, record_report
 from delivery.providers.transport import Reaction, TransportError
 from delivery.status import ReportKind
@@ -38,16 +38,10 @@ BOUNCE = ses_event("Bounce", bounceType="Permanent", bounceSubType="General")
 
 
 def take(runtime: Runtime, text: str, key: str) -> bool:
+    report = read_event(text, LATER)
+    assert isinstance(report, ProviderReport)
     with runtime.database.transaction() as connection:
-        return record_report(
-            connection,
-            runtime.vault,
-            get_workspace(connection),
-            read_event(text, LATER),
-            key=key,
-            document=text,
-            received_at=LATER,
-        )
+        return record_report(connection, runtime.vault, report, key=key, document=text, received_at=LATER)
 
 
 def sent_message(runtime: Runtime) -> int:
@@ -86,6 +80,7 @@ def test_every_event_of_ses_has_our_word_when_it_is_read(
     word: str, detail: dict[str, str], kind: ReportKind, sub_kind: str | None
 ) -> None:
     report = read_event(ses_event(word, **detail), LATER)
+    assert isinstance(report, ProviderReport)
     assert (report.kind, report.sub_kind, report.message_id, report.provider_id) == (
         kind,
         sub_kind,
@@ -104,7 +99,9 @@ def test_a_document_is_refused_when_it_is_no_event(text: str) -> None:
 
 def test_an_instant_is_never_later_than_its_arrival_when_clocks_differ() -> None:
     text = ses_event("Delivery", timestamp="2031-01-01T00:00:00Z")
-    assert read_event(text, LATER).occurred_at == LATER
+    report = read_event(text, LATER)
+    assert isinstance(report, ProviderReport)
+    assert report.occurred_at == LATER
 
 
 def test_a_hard_bounce_stops_the_address_also_for_messages_in_the_queue(runtime: Runtime) -> None:
@@ -199,6 +196,7 @@ def test_a_report_is_kept_when_its_message_is_not_ours(runtime: Runtime) -> None
 def test_event_of_a_text_message_has_our_word_and_our_id_when_it_is_read(word: str, kind: ReportKind) -> None:
     event = {"eventType": word, "messageId": "sms-1", "eventTimestamp": 1_781_078_400_000, "context": {"mid": "ours"}}
     report = read_event(msgspec.json.encode(event).decode(), LATER)
+    assert isinstance(report, ProviderReport)
     assert (report.kind, report.message_id, report.provider_id) == (kind, "ours", "sms-1")
 
 

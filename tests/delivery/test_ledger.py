@@ -26,8 +26,9 @@ from delivery.ledger import (
     renew_claims,
     settle_stuck,
 )
-from delivery.outbox import cancel_messages, requeue_unsent
+from delivery.outbox import cancel_messages
 from delivery.policy import Reason
+from delivery.resend import MAY_HAVE_PASSED, Origin, resend_unsent
 from delivery.tables import MessageKind, MessageStatus, message
 from delivery.worker import DeliveryWorker
 from tests.delivery.ledger_shop import (
@@ -117,7 +118,7 @@ def test_marketing_is_unknown_and_never_sent_again_when_its_process_died_in_the_
 
     assert row_of(runtime, "letter").status == MessageStatus.UNKNOWN
     assert [envelope.message_id for envelope in transport.sent] == ["receipt"]
-    assert attempts_of(runtime, "receipt") == [None, "accepted"]
+    assert attempts_of(runtime, "receipt") == ["unknown", "accepted"]
     names = [(name, properties["message_id"]) for name, properties in events_of(runtime)]
     assert names == [("message_unknown", "letter"), ("message_sent", "receipt")]
     assert "reason" not in events_of(runtime)[0][1]
@@ -163,7 +164,7 @@ def test_exactly_the_unsent_go_out_when_they_are_sent_again(runtime: Runtime) ->
             connection.execute(changed.values(status=status, reason="cap"))
     begin_again = ScriptedTransport()
     with runtime.database.transaction() as connection:
-        assert requeue_unsent(connection, "launch-1", NOW) == 2
+        assert resend_unsent(connection, Origin(origin_id="launch-1"), MAY_HAVE_PASSED, NOW) == 2
     deliver(runtime, begin_again)
     assert {envelope.message_id for envelope in begin_again.sent} == {"failed", "skipped"}
 
@@ -174,7 +175,7 @@ def test_a_rejected_message_can_be_called_again_when_the_unsent_are_sent_again(r
     with runtime.database.transaction() as connection:
         failed = Outcome("m1", 1, MessageStatus.FAILED, "failed", "ses", error_code="MessageRejected")
         record_outcomes(connection, [failed], NOW)
-        requeue_unsent(connection, "launch-1", NOW)
+        resend_unsent(connection, Origin(origin_id="launch-1"), MAY_HAVE_PASSED, NOW)
     assert dict(deliver(runtime, ScriptedTransport()).counts) == {"sent": 1}
     assert attempts_of(runtime) == ["failed", "accepted"]
 

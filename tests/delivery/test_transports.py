@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
+from core.errors import InputError
 from core.runtime import Runtime
 from core.settings import Settings
 from delivery.envelope import Envelope
@@ -187,9 +189,55 @@ def test_an_error_has_its_reaction_when_it_is_named_or_new(error: Exception, rea
     assert as_transport_error(error).reaction is reaction
 
 
-def test_there_is_one_transport_a_channel_when_they_are_made(shared_sandbox: SandboxServer) -> None:
+def test_the_first_transport_serves_a_channel_when_nothing_is_chosen(shared_sandbox: SandboxServer) -> None:
     made = create_transports(Settings(aws_endpoint_url=shared_sandbox.url))
-    assert {channel: transport.name for channel, transport in made.items()} == {"email": "ses", "sms": "aws_sms"}
+    assert {channel: transport.name for channel, transport in made.items()} == {
+        "email": "ses",
+        "sms": "aws_sms",
+        "voice": "aws_voice",
+        "letter": "letter",
+        "webhook": "webhook",
+    }
+    assert made["email"] is made["email"]
+
+
+def test_a_sender_s_own_transport_is_made_when_it_names_one(shared_sandbox: SandboxServer) -> None:
+    settings = Settings(
+        transports=" email = smtp , sms=sns_sms",
+        smtp_url="smtp+plain://127.0.0.1",
+        aws_endpoint_url=shared_sandbox.url,
+    )
+    made = create_transports(settings)
+    assert {route: made[route].name for route in ("email", "sms", "email:ses", "sms:aws_sms")} == {
+        "email": "smtp",
+        "sms": "sns_sms",
+        "email:ses": "ses",
+        "sms:aws_sms": "aws_sms",
+    }
+    with pytest.raises(KeyError):
+        made["fax"]
+
+
+@pytest.mark.parametrize(
+    ("transports", "told"),
+    [
+        ("email=smpt", "'smpt' for email: did you mean 'smtp'?"),
+        ("email=aws_sms", "'aws_sms' for email"),
+        ("emial=smtp", "'emial'"),
+        ("email", "'email' without a name"),
+        ("email=smtp", "POSTILION_SMTP_URL"),
+    ],
+)
+def test_the_setting_is_refused_when_it_names_what_there_is_not(transports: str, told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        create_transports(Settings(transports=transports))
+
+
+@pytest.mark.parametrize("name", ["smtp", "smpt", "aws_sms"])
+def test_the_sender_pauses_when_its_own_transport_cannot_work(name: str) -> None:
+    with pytest.raises(TransportError) as caught:
+        create_transports(Settings())[f"email:{name}"].send(LETTER)
+    assert caught.value.reaction is Reaction.PAUSE_SENDER
 
 
 def test_a_lost_reply_becomes_unknown_and_one_mail_when_it_goes_through_the_worker(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from core.runtime import Runtime
 from customers.consent import ConsentStatus
@@ -15,8 +16,7 @@ from delivery.facts import Gathered
 from delivery.pauses import find_pauses, pause, resume
 from delivery.policy import Reason
 from delivery.providers.transport import Reaction, TransportError
-from delivery.tables import MessageKind, MessageStatus
-from delivery.throttle import Throttle
+from delivery.tables import MessageKind, MessageStatus, send_rate
 from delivery.worker import DeliveryWorker
 from tests.delivery.ledger_shop import (
     MINUTE,
@@ -73,7 +73,7 @@ def test_the_row_says_sending_when_the_provider_is_called(runtime: Runtime) -> N
         seen.append((row_of(runtime).status, attempts_of(runtime)))
 
     deliver(runtime, ScriptedTransport(answer=look))
-    assert seen == [(MessageStatus.SENDING, [None])]
+    assert seen == [(MessageStatus.SENDING, [])]  # the attempt is written with its outcome
 
 
 def test_everybody_gets_a_reason_when_a_message_may_not_go(runtime: Runtime) -> None:
@@ -265,7 +265,9 @@ def test_the_rate_is_halved_once_when_a_whole_group_was_too_fast(runtime: Runtim
     worker.refresh_rates()
     worker.deliver(NOW)
     worker.close()
-    assert worker._throttles["email"]._rate == 500.0
+    with runtime.database.read() as connection:
+        rate = connection.execute(select(send_rate)).one()
+    assert (rate.scope, rate.quota, rate.slowed_to) == ("email", 1_000.0, 475.0)
 
 
 def test_sms_goes_over_its_own_transport_when_both_are_due(runtime: Runtime) -> None:
@@ -275,9 +277,3 @@ def test_sms_goes_over_its_own_transport_when_both_are_due(runtime: Runtime) -> 
     assert dict(deliver(runtime, mail, text).counts) == {"sent": 2}
     assert [envelope.recipient for envelope in text.sent] == ["+442079460018"]
     assert (row_of(runtime, "text").provider, row_of(runtime, "text").recipient_domain) == ("scripted_sms", None)
-
-
-def test_calls_are_spaced_below_the_rate_when_there_is_one() -> None:
-    throttle = Throttle(200.0)
-    waited = sum(throttle.wait() for _ in range(20))
-    assert 0.07 < waited < 0.2

@@ -15,8 +15,11 @@ from customers.identities import resolve
 from customers.merges import merge
 from customers.tables import IdentityKind, consent_entry
 from customers.workspace import get_workspace
+from delivery.callbacks.inbound_mails import InboundMail
+from delivery.intake import Callback, store_callbacks
 from delivery.tables import message
 from tests.tracking.conftest import Mail, SendMail, TestClient
+from tracking.mail_leaving import leaving_by_mail
 from tracking.pages import text_colour_on
 from tracking.tables import engagement_event
 
@@ -180,3 +183,26 @@ def test_the_page_allows_nothing_but_itself_when_it_is_shown(client: TestClient,
 )
 def test_the_button_can_be_read_when_the_brand_has_any_colour(background: str, colour: str) -> None:
     assert text_colour_on(background) == colour
+
+
+@pytest.mark.parametrize("place", ["address", "subject"])
+def test_the_topic_is_left_once_when_somebody_writes_to_the_address(
+    runtime: Runtime, alice: Mail, logged: Callable[..., list[Any]], place: str
+) -> None:
+    token = alice.path("unsubscribe").rpartition("/")[2]
+    plus, subject = (f"+{token}", "unsubscribe") if place == "address" else ("", f"unsubscribe {token}")
+    mail = InboundMail("in-1", (f"leave{plus}@in.shop.example",), subject, runtime.clock.now())
+    store = store_callbacks(runtime, leaving_by_mail(runtime))
+    for _ in range(2):
+        with runtime.database.transaction() as connection:
+            store(connection, [Callback("sns:1", mail, "", runtime.clock.now())])
+    assert _states(runtime, alice) == {"marketing": "withdrawn", "events": "granted"}
+    assert [event.properties["source"] for event in logged("unsubscribed")] == ["unsubscribe_mail"]
+
+
+def test_nobody_leaves_when_a_mail_names_nobody(runtime: Runtime, alice: Mail) -> None:
+    mail = InboundMail("in-1", ("leave+nonsense@in.shop.example",), "hello", runtime.clock.now())
+    with runtime.database.transaction() as connection:
+        store = store_callbacks(runtime, leaving_by_mail(runtime))
+        assert store(connection, [Callback("sns:1", mail, "", runtime.clock.now())]) == [True]
+    assert _states(runtime, alice) == {"marketing": "granted", "events": "granted"}
