@@ -8,7 +8,7 @@ SET_UP := .venv/.set-up
 WORKERS ?= $(shell n=$$(nproc); echo $$((n > 4 ? 4 : n)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint format golden docs lock clean
+.PHONY: help setup demo test bench crash lint format golden docs lock clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ test: lint ## Lint, check types and imports, and run all tests on SQLite and Pos
 bench: $(SET_UP) ## Measure (NAME=spine: runs benchmarks/spine.py; the last line is one JSON object)
 	@$(if $(NAME),:,echo "say which one: $(foreach f,$(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py)),make bench NAME=$(basename $(notdir $(f))))" >&2; exit 2)
 	@$(PYTHON_BIN)/python -m benchmarks.$(NAME) $(ARGS)
+
+crash: $(SET_UP) ## Kill workers 200 times in 20 launches of 10,000 mails and count (ARGS=--short: a quick look)
+	@$(PYTHON_BIN)/python -m benchmarks.crash $(ARGS)
 
 lint: $(SET_UP) ## Check style, types and the direction of imports
 	@echo "lint: style"

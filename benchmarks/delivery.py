@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -97,8 +96,8 @@ def _bare(folder: Path, calls: int) -> dict[str, float]:
     (envelope,) = _composed(folder, 1)
     with provider() as endpoint:
         config = Config(retries={"total_max_attempts": 1}, max_pool_connections=_CALLERS)
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-        client = boto3.client("sesv2", region_name="eu-central-1", endpoint_url=endpoint, config=config, **keys)
+        session = boto3.Session("local", "local", region_name="eu-central-1")
+        client = session.client("sesv2", endpoint_url=endpoint, config=config)
         request = request_of(envelope)
         return _repeat(lambda _: client.send_email(**request), range(calls), _CALLERS)
 

@@ -64,11 +64,8 @@ sender: letters
     </mj-section>
 """
 _STORY = """\
-    <mj-section padding="20px"><mj-column>
-      <mj-text font-size="18px">Story number {number}</mj-text>
-      <mj-text>{words}</mj-text>
-      <mj-button href="https://shop.example/stories/{number}">Read story {number}</mj-button>
-    </mj-column></mj-section>
+    <mj-text font-size="18px"><h2>Story number {number}</h2><p>{words}</p>
+      <a href="https://shop.example/stories/{number}">Read story {number}</a></mj-text>
 """
 _FOOT = """\
     <mj-section><mj-column>
@@ -79,8 +76,9 @@ _FOOT = """\
 </mjml>
 """
 _STORIES = 19  # with six of offers, view, unsubscribe and preferences: 28 links
-_WORDS = " ".join(["A long evening has room for a good story and a pot of something warm."] * 2)
-TEMPLATE = _HEAD + "".join(_STORY.format(number=n, words=_WORDS) for n in range(_STORIES)) + _FOOT
+_WORDS = " ".join(["A long evening has room for a good story and a pot of something warm."] * 11)
+_BODY = "".join(_STORY.format(number=number, words=_WORDS) for number in range(_STORIES))
+TEMPLATE = f"{_HEAD}<mj-section><mj-column>{_BODY}</mj-column></mj-section>{_FOOT}"
 _BATCH = 5_000
 
 
@@ -112,8 +110,8 @@ def open_mailing(settings: Settings, clock: Clock | None = None) -> Iterator[Run
         vault.close()
 
 
-def build_mailing(settings: Settings, messages: int) -> None:
-    """The database at `settings.database` with `messages` due, one a person."""
+def build_mailing(settings: Settings, people: int, *, queued: bool = True) -> None:
+    """The database at `settings.database` with so many people and, if `queued`, a message due to each."""
     import migrations
 
     migrations.upgrade(settings.database)
@@ -124,8 +122,9 @@ def build_mailing(settings: Settings, messages: int) -> None:
                 ("template", "letter", {"source": TEMPLATE}, TEMPLATE, "templates/letter.mjml"),
             ):
                 publish(connection, kind, slug, document=document, source=source, file=file, now=NOW)
-        build_crowd(runtime, messages, 1, canaries=("Busy", "busy@mail.example"))
-        queue_messages(runtime, messages)
+        build_crowd(runtime, people, 1, canaries=("Busy", "busy@mail.example"))
+        if queued:
+            queue_messages(runtime, people)
 
 
 def queue_messages(runtime: Runtime, count: int, wave: str = "wave-1") -> None:

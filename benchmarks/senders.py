@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -32,18 +33,9 @@ class Sent:
 def senders(
     folder: Path, database_url: str, endpoint: str, *, processes: int, callers: int, transport: str = "ses"
 ) -> Iterator[list[subprocess.Popen[str]]]:
-    """Worker processes that have loaded everything and wait for `begin`; none outlives the block."""
-    given = {"folder": str(folder), "url": database_url, "endpoint": endpoint, "callers": callers, "via": transport}
-    words = [sys.executable, "-m", "benchmarks.senders", json.dumps(given)]
-    started = [
-        subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(processes)
-    ]
+    """Worker processes that wait for `begin`; none outlives the block."""
+    started = [start(folder, database_url, endpoint, callers, transport) for _ in range(processes)]
     try:
-        for process in started:
-            assert process.stdout is not None
-            if process.stdout.readline().strip() != _READY:
-                raise RuntimeError("a worker process did not start")
         yield started
     finally:
         for process in started:
@@ -51,8 +43,23 @@ def senders(
             process.wait()
 
 
+def start(folder: Path, database_url: str, endpoint: str, callers: int, transport: str) -> subprocess.Popen[str]:
+    given = {"folder": str(folder), "url": database_url, "endpoint": endpoint, "callers": callers, "via": transport}
+    words = [sys.executable, "-m", "benchmarks.senders", json.dumps(given)]
+    return subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def name_of(process_id: int) -> str:
+    """Under which name a worker process claims."""
+    return f"bench-{process_id}"
+
+
 def begin(processes: Sequence[subprocess.Popen[str]]) -> float:
-    """Let all of them go; answers when, on the monotonic clock."""
+    """Let all of them go once they have loaded everything; answers when, on the monotonic clock."""
+    for process in processes:
+        assert process.stdout is not None
+        if process.stdout.readline().strip() != _READY:
+            raise RuntimeError("a worker process did not start")
     begun = time.monotonic()
     for process in processes:
         assert process.stdin is not None
@@ -85,7 +92,7 @@ def _work(given: dict[str, Any]) -> Sent:
     with open_mailing(settings) as runtime:
         transports = create_transports(settings)
         transports["email"].read_rate()  # loads the provider's library
-        worker = DeliveryWorker(runtime, transports, Composer(runtime).compose, name=f"bench-{time.monotonic_ns()}")
+        worker = DeliveryWorker(runtime, transports, Composer(runtime).compose, name=name_of(os.getpid()))
         print(_READY, flush=True)
         sys.stdin.readline()
         begun, cpu, count = time.monotonic(), time.process_time(), 0

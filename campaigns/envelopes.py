@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import formataddr, parseaddr
+from functools import lru_cache
 from typing import Any
 
 from campaigns.definition import Campaign
@@ -86,11 +87,16 @@ def build_envelope(
 
 def _mailbox(sender: Sender, campaign: Campaign | None) -> str:
     """`Name <address>`; a campaign's `from` is another name, or another name and address."""
-    if campaign is None or not campaign.visible_sender:
-        return sender.mailbox
-    if "@" not in campaign.visible_sender:
-        return formataddr((campaign.visible_sender, sender.address))
-    return formataddr(parseaddr(campaign.visible_sender))
+    visible = campaign.visible_sender if campaign else None
+    if not visible:
+        return _address(sender.name, sender.address)
+    return _address(visible, sender.address) if "@" not in visible else _address(*parseaddr(visible))
+
+
+@lru_cache(maxsize=256)
+def _address(name: str, address: str) -> str:
+    """RFC 5322; the same for every mail of a campaign, and slow to write."""
+    return formataddr((name, address)) if name else address
 
 
 def _details(channel: str, sender: Sender, columns: Mapping[str, str] | None) -> dict[str, Any]:
@@ -106,6 +112,7 @@ def _tags(row: MessageRow) -> dict[str, str]:
     return {name: tag_value(value) for name, value in tags.items() if value}
 
 
+@lru_cache(maxsize=4096)
 def tag_value(text: str) -> str:
     """`text` in the characters that a tag may have."""
     return _NO_TAG.sub("-", text)[:_TAG_LENGTH]

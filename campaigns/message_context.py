@@ -79,6 +79,8 @@ def with_decision(url: str | None, decision_id: str | None) -> str | None:
     """`url` with the decision in its query, once."""
     if not url or not decision_id:
         return url
+    if "?" not in url and "#" not in url:  # most of them: nothing has to be taken apart
+        return f"{url}?{DECISION_PARAMETER}={quote(decision_id, safe='')}"
     parts = urlsplit(url)
     stated = f"{DECISION_PARAMETER}={quote(decision_id, safe='')}"
     if stated in parts.query.split("&"):
