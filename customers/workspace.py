@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from email.utils import formataddr, parseaddr
 from enum import StrEnum
@@ -26,6 +26,7 @@ NOT_YET: tuple[tuple[str, ...], ...] = (
     ("tracking", "utm"),
 )
 
+_UNITS = {"s": 1, "m": 60, "h": 3_600}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -112,6 +113,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """A new sender's mails: `first_day` of them on the day `start`, and each day `factor` times as many."""
+
+    start: date
+    first_day: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """One shop. `global_holdout` is a percentage, 0 to 100; `tracking` is as written (domain, opens, utm)."""
 
@@ -134,6 +144,8 @@ class Workspace:
     tracking: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Duration] = field(default_factory=dict)
     approve_above: int | None = None
+    domain_pace: Mapping[str, float] = field(default_factory=dict)  # mails a second, by the recipients' domain
+    warm_up: WarmUp | None = None
 
     def get_sender(self, channel: str, name: str | None = None) -> Sender:
         """The sender called `name`, or the first of `channel`."""
@@ -196,6 +208,8 @@ def parse_workspace(document: Mapping[str, Any]) -> Workspace:
         tracking=_mapping(document, "tracking"),
         retention={key: parse_duration(text) for key, text in _mapping(document, "retention").items()},
         approve_above=_mapping(document, "approve").get("above"),
+        domain_pace={name.lower(): _per_second(rate) for name, rate in _domains(document).items()},
+        warm_up=_warm_up(_mapping(document, "pace").get("warm_up")),
     )
 
 
@@ -248,6 +262,22 @@ def _limit(spec: Mapping[str, Any]) -> Limit:
 
 def _listed(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
+
+
+def _domains(document: Mapping[str, Any]) -> Mapping[str, str]:
+    return _mapping(_mapping(document, "pace"), "domains")
+
+
+def _per_second(rate: str) -> float:
+    """`20/s`, `600/m` or `1000/h` in messages a second."""
+    count, _, unit = rate.partition("/")
+    return int(count) / _UNITS[unit]
+
+
+def _warm_up(spec: Mapping[str, Any] | None) -> WarmUp | None:
+    if not spec:
+        return None
+    return WarmUp(date.fromisoformat(str(spec["start"])), spec["first_day"], float(spec.get("factor", 2)))
 
 
 def _percent(value: Any) -> Decimal:

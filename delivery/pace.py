@@ -13,15 +13,15 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, text, update
 
-from core.clock import SystemClock, from_micros, to_micros
-from core.database import Database, insert_ignore
+from core.clock import SystemClock, to_micros
+from core.database import Database
+from delivery.pace_rows import lock_rate, write_rate
 from delivery.providers.transport import Reaction, SendQuota, Transport, TransportError, read_quota
 from delivery.tables import send_rate
-from delivery.throttle import Rate, rate_at, reserve, slow_down
+from delivery.throttle import rate_at, reserve, slow_down
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ class Pace:
     @staticmethod
     def slow_down(connection: Connection, route: str) -> None:
         """The provider of `route` asks for less: for all workers, until the rate has recovered."""
-        _write(connection, route, slow_down(_lock(connection, route), _now(connection)))
+        write_rate(connection, route, slow_down(lock_rate(connection, route), _now(connection)))
 
     def forget(self, route: str) -> None:
         """Give up the instants that this process holds; they were reserved at a rate that holds no longer."""
@@ -182,7 +182,7 @@ class Pace:
     def _reserve(self, route: str, lane: _Lane, missing: int) -> None:
         """Reserve from the shared row what the next moments take, or see that nothing has to be reserved."""
         with self._database.transaction() as connection:
-            rate = _lock(connection, route)
+            rate = lock_rate(connection, route)
             now, now_here = _now(connection), time.monotonic()
             lane.rate = current = rate_at(rate, now)
             if current is None and rate.day_left is None:
@@ -192,7 +192,7 @@ class Pace:
             rate, instants = reserve(rate, block, now, _LEAD_S)
             lane.is_day_over = not instants
             if instants:
-                _write(connection, route, rate)
+                write_rate(connection, route, rate)
         lane.instants.extend(at - now + now_here for at in instants)
 
     @staticmethod
@@ -202,42 +202,12 @@ class Pace:
 
     @staticmethod
     def _write_quota(connection: Connection, route: str, quota: SendQuota) -> None:
-        _lock(connection, route)
+        lock_rate(connection, route)
         connection.execute(
             update(send_rate)
             .where(send_rate.c.scope == route)
             .values(quota=quota.rate, day_left=quota.day_left, read_at=SystemClock().now())
         )
-
-
-def _lock(connection: Connection, scope: str) -> Rate:
-    """The shared row, held until this transaction ends; made where it is missing."""
-    query = select(send_rate).where(send_rate.c.scope == scope).with_for_update()
-    row: Any = connection.execute(query).one_or_none()
-    if row is None:
-        insert_ignore(connection, send_rate, [{"scope": scope, "next_at": from_micros(0)}])
-        row = connection.execute(query).one()
-    return Rate(
-        row.quota,
-        row.slowed_to,
-        None if row.slowed_at is None else to_micros(row.slowed_at) / _MICROS,
-        to_micros(row.next_at) / _MICROS,
-        row.day_left,
-    )
-
-
-def _write(connection: Connection, scope: str, rate: Rate) -> None:
-    connection.execute(
-        update(send_rate)
-        .where(send_rate.c.scope == scope)
-        .values(
-            slowed_to=rate.slowed_to,
-            slowed_at=None if rate.slowed_at is None else from_micros(int(rate.slowed_at * _MICROS)),
-            # Rounded up: rounding down would creep ahead of the quota.
-            next_at=from_micros(int(rate.next_at * _MICROS) + 1),
-            day_left=rate.day_left,
-        )
-    )
 
 
 _DATABASE_NOW = text("SELECT extract(epoch FROM clock_timestamp())")

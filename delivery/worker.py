@@ -26,6 +26,7 @@ from delivery.pipeline.calls import Ready
 from delivery.pipeline.pipeline import Pipeline
 from delivery.policy import Reason
 from delivery.providers.transport import Transport
+from delivery.spreading import spread
 from delivery.tables import MessageStatus
 
 _BATCH_S, _SMALLEST = 4, 16
@@ -117,15 +118,15 @@ class DeliveryWorker:
         if not rows:
             return 0
         with runtime.database.read() as connection:
-            gathered = gather_facts(
-                connection,
-                runtime.vault,
-                get_workspace(connection),
-                rows,
-                now,
-                takes_synthetic=runtime.settings.reaches_nobody,
-            )
+            workspace = get_workspace(connection)
+            takes_synthetic = runtime.settings.reaches_nobody
+            gathered = gather_facts(connection, runtime.vault, workspace, rows, now, takes_synthetic=takes_synthetic)
         endings, open_rows = judge(rows, gathered, now)
+        if open_rows and (workspace.domain_pace or workspace.warm_up):
+            with runtime.database.transaction() as connection:
+                waiting = spread(connection, workspace, open_rows, gathered, now)
+            endings += waiting
+            open_rows = _without(open_rows, waiting)
         composed = self._compose(open_rows, gathered) if open_rows else []
         endings += [ending_of(item) for item in composed if isinstance(item, NotSent)]
         envelopes = [item for item in composed if isinstance(item, Envelope)]
@@ -160,6 +161,11 @@ class DeliveryWorker:
         if waiting:
             with self._runtime.database.transaction() as connection:
                 release_claimed(connection, self._name, waiting)
+
+
+def _without(rows: Sequence[MessageRow], endings: Sequence[Ending]) -> list[MessageRow]:
+    ended = {ending.message_id for ending in endings}
+    return [row for row in rows if row.id not in ended]
 
 
 def _unserved(envelope: Envelope) -> Ending:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from delivery.envelope import Envelope, MessageRow
 from delivery.facts import Gathered
@@ -69,11 +70,15 @@ def call(
     return [_ended(one.row, route, name, result, now) for one, result in zip(parcel, results, strict=True)]
 
 
-def count_together(transport: Transport | None, envelopes: Sequence[Envelope]) -> int:
+def count_together(transport: Transport, envelopes: Sequence[Envelope]) -> int:
     """How many of `envelopes`, from the first on, go in one call."""
-    if transport is not None and isinstance(transport, BulkTransport):
-        return transport.count_together(envelopes)
-    return 1
+    return transport.count_together(envelopes) if _takes_several(type(transport)) else 1  # type: ignore[attr-defined]
+
+
+@lru_cache
+def _takes_several(kind: type[Transport]) -> bool:
+    """Asked for each call, and slow to find out."""
+    return issubclass(kind, BulkTransport)
 
 
 def _send(transport: Transport, envelopes: Sequence[Envelope]) -> list[Accepted | TransportError]:

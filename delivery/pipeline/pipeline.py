@@ -1,8 +1,7 @@
 """Composed messages on their way: a recorder marks and records them in groups, callers hand them to the providers.
 
 In one transaction the recorder writes what calls came to and marks as many waiting messages `sending` as callers are
-free, so that never more messages are `sending` than can be in flight. Whoever feeds it composes the next batch
-meanwhile.
+free, so that never more calls are `sending` than can be in flight. Whoever feeds it composes the next batch meanwhile.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import chain, islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Condition, Thread
 
 from core.runtime import Runtime
@@ -23,10 +22,14 @@ from delivery.providers.transport import Transport
 
 _LINGER_S = 0.004  # for more answers to come, before the first of them is recorded
 _PATIENCE_S = 5.0  # how long the recorder rests at most: leases are to be renewed
+_SHORTEST_S = 0.001
 
 
 class Pipeline:
-    """One process's callers and their recorder; threads begin with the first message and end with `close`."""
+    """One process's callers and their recorder; threads begin with the first message and end with `close`.
+
+    A parcel is what goes in one call: one message, or several where the transport takes them together.
+    """
 
     def __init__(
         self, runtime: Runtime, transports: Mapping[str, Transport], pace: Pace, *, worker: str, callers: int
@@ -38,9 +41,10 @@ class Pipeline:
         self._callers = callers
         self._change = Condition()
         self._waiting: defaultdict[str, deque[Ready]] = defaultdict(deque)  # by route
-        self._finished: list[Sequence[Call]] = []  # by parcel
         self._in_flight = 0  # parcels that are marked, or about to be, and not recorded
+        self._unrecorded: list[Sequence[Call]] = []  # the database was away when they ended
         self._next_calls: SimpleQueue[Sequence[Ready] | None] = SimpleQueue()
+        self._ended_calls: SimpleQueue[Sequence[Call] | None] = SimpleQueue()  # None: look what is to be done
         self._counts: Counter[str] = Counter()
         self._floor: datetime | None = None
         self._fault: Exception | None = None
@@ -58,10 +62,10 @@ class Pipeline:
                 self._waiting[one.envelope.route].append(one)
             if messages and not self._threads:
                 self._start()
-            self._change.notify_all()
+        self._ended_calls.put(None)
 
     def wait_until_few(self, count: int, seconds: float) -> bool:
-        """Wait until at most `count` messages are unfinished, no longer than `seconds`; answers whether it is so."""
+        """Wait until at most `count` calls and messages are unfinished, no longer than `seconds`; whether it is so."""
         with self._change:
             done = self._change.wait_for(lambda: self._fault is not None or self._unfinished() <= count, seconds)
             self._raise_fault()
@@ -83,9 +87,8 @@ class Pipeline:
 
     def close(self) -> None:
         """End the threads when the calls in flight are recorded. What waits stays claimed: withdraw it before."""
-        with self._change:
-            self._is_closing = True
-            self._change.notify_all()
+        self._is_closing = True
+        self._ended_calls.put(None)
         for _ in self._threads[1:]:
             self._next_calls.put(None)
         for thread in self._threads:
@@ -104,6 +107,7 @@ class Pipeline:
     def _raise_fault(self) -> None:
         if self._fault is not None:
             fault, self._fault = self._fault, None
+            self._ended_calls.put(None)
             raise fault
 
     def _unfinished(self) -> int:
@@ -115,57 +119,58 @@ class Pipeline:
 
     def _call_on(self) -> None:
         while (parcel := self._next_calls.get()) is not None:
-            finished = call(self._transports, parcel, self._pace, self._now)
-            with self._change:
-                self._finished.append(finished)
-                if len(self._finished) == 1:
-                    self._change.notify_all()
+            self._ended_calls.put(call(self._transports, parcel, self._pace, self._now))
 
     def _record_on(self) -> None:
-        while True:
-            with self._change:
-                self._change.wait_for(self._has_work, self._rest())
-                if self._is_closing and not self._in_flight:
-                    return
-                may_linger = bool(self._finished) and self._in_flight > len(self._finished)
-            if may_linger:
-                time.sleep(_LINGER_S)
-            with self._change:
-                finished, self._finished = self._finished, []
+        while not (self._is_closing and not self._in_flight):
+            finished = self._collect()
+            if self._fault is not None:  # until whoever feeds us has heard of it
+                self._unrecorded += finished
+                continue
+            finished, self._unrecorded = self._unrecorded + finished, []
             begun = [] if self._is_closing else self._choose(self._callers - self._in_flight + len(finished))
             self._record(finished, begun)
 
-    def _has_work(self) -> bool:
-        if self._fault is not None:
-            return False  # until whoever feeds us has heard of it
-        return bool(self._finished) or self._is_closing or self._free_for_waiting()
-
-    def _free_for_waiting(self) -> bool:
-        return self._in_flight < self._callers and any(
-            queue and self._pace.rest(route) <= 0 for route, queue in self._waiting.items()
-        )
+    def _collect(self) -> list[Sequence[Call]]:
+        """What has ended; waits for the first, unless there is something else to do by then."""
+        ended: list[Sequence[Call] | None] = []
+        try:
+            ended.append(self._ended_calls.get(timeout=self._rest()))
+            if ended[0] is not None and self._in_flight > 1:
+                time.sleep(_LINGER_S)
+            while True:
+                ended.append(self._ended_calls.get_nowait())
+        except Empty:
+            return [calls for calls in ended if calls is not None]
 
     def _rest(self) -> float:
-        rests = [self._pace.rest(route) for route, queue in self._waiting.items() if queue]
-        return min([_PATIENCE_S, *(max(0.001, rest) for rest in rests if self._in_flight < self._callers)])
+        """How long nothing is to be done unless a call ends."""
+        if self._fault is not None or self._in_flight >= self._callers:
+            return _PATIENCE_S
+        with self._change:
+            routes = [route for route, queue in self._waiting.items() if queue]
+        return max(_SHORTEST_S, min([_PATIENCE_S, *(self._pace.rest(route) for route in routes)]))
 
     def _choose(self, free: int) -> list[Sequence[Ready]]:
         """Parcels of those that wait, one for each free caller, and of each route as many as its pace allows."""
         parcels: list[Sequence[Ready]] = []
-        for route, queue in self._waiting.items():
-            while len(parcels) < free and queue:
-                with self._change:
-                    head = [one.envelope for one in islice(queue, self._pace.most_together(route))]
-                wanted = count_together(self._transports.get(route), head) if head else 0
-                room = self._pace.room(route, wanted)
-                with self._change:
-                    parcel = [queue.popleft() for _ in range(min(room, len(queue)))]
-                    self._in_flight += bool(parcel)
-                self._pace.give_back(route, room - len(parcel))
-                if not parcel:
-                    break
+        for route, queue in list(self._waiting.items()):
+            while len(parcels) < free and (parcel := self._take(route, queue)):
                 parcels.append(parcel)
         return parcels
+
+    def _take(self, route: str, queue: deque[Ready]) -> Sequence[Ready]:
+        """The next parcel of a route, empty when it has none or its pace has no room."""
+        with self._change:
+            head = [one.envelope for one in islice(queue, self._pace.most_together(route))]
+        if not head:
+            return []
+        room = self._pace.room(route, count_together(self._transports[route], head))
+        with self._change:
+            parcel = [queue.popleft() for _ in range(min(room, len(queue)))]
+            self._in_flight += bool(parcel)
+        self._pace.give_back(route, room - len(parcel))
+        return parcel
 
     def _record(self, finished: list[Sequence[Call]], begun: list[Sequence[Ready]]) -> None:
         """Commit both, then hand the begun ones over; what could not be written is tried again later."""
@@ -173,8 +178,8 @@ class Pipeline:
             recorded = self._recorder.record(list(chain(*finished)), list(chain(*begun)), self._now())
         except Exception as error:  # noqa: BLE001 # the database is away: whoever feeds us hears of it, and may go on
             self._give_back(begun, frozenset())
+            self._unrecorded = finished
             with self._change:
-                self._finished = finished + self._finished
                 for one in reversed(list(chain(*begun))):
                     self._waiting[one.envelope.route].appendleft(one)
                 self._in_flight -= len(begun)
@@ -191,6 +196,7 @@ class Pipeline:
             self._next_calls.put(parcel)
 
     def _give_back(self, begun: list[Sequence[Ready]], marked: frozenset[str]) -> None:
+        """Let the pace know which calls will not be made."""
         for parcel in begun:
             kept = sum(one.row.id in marked for one in parcel)
             self._pace.give_back(parcel[0].envelope.route, len(parcel) - kept)
