@@ -319,6 +319,9 @@ def upgrade() -> None:
             postgresql_where=sa.text("merged_into IS NOT NULL"),
         )
 
+    with op.batch_alter_table("sealed_attribute", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_sealed_attribute_profile_id"), type_="foreignkey")
+
     with op.batch_alter_table("static_list_member", schema=None) as batch_op:
         batch_op.add_column(sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.create_index("ix_static_list_member_profile_id", ["profile_id"], unique=False)
@@ -335,6 +338,9 @@ def downgrade() -> None:
 
     op.drop_index("ix_static_list_member_profile_id", table_name="static_list_member")
     op.execute("ALTER TABLE static_list_member DROP COLUMN batch_id")
+
+    with op.batch_alter_table("sealed_attribute", schema=None) as batch_op:
+        batch_op.create_foreign_key(batch_op.f("fk_sealed_attribute_profile_id"), "profile", ["profile_id"], ["id"])
 
     op.drop_index(
         "ix_profile_merged_into",
