@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -223,9 +224,12 @@ def test_file_is_wrong_when_it_is_damaged(settings: Settings) -> None:
     if not settings.database.startswith("sqlite"):
         pytest.skip("a server looks after its own files")
     file = Path(settings.database.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(file)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'profile'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
     with file.open("r+b") as stream:
-        stream.seek(file.stat().st_size // 2)
-        stream.write(os.urandom(3 * 4096))
+        stream.seek((root - 1) * size)
+        stream.write(os.urandom(size))
     assert "postilion restore" in only(settings, "database", Level.WRONG).way_out
 
 
