@@ -76,6 +76,7 @@ def build_envelope(
         subject=rendered.subject,
         html=rendered.html,
         pieces=rendered.pieces,
+        text_pieces=rendered.text_pieces,
         text=rendered.text,
         headers={
             **(campaign.headers if campaign else {}),

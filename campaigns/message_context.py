@@ -6,6 +6,7 @@ Pure. Personal values are in it in clear: it lives as long as one message takes 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -79,13 +80,19 @@ def with_decision(url: str | None, decision_id: str | None) -> str | None:
     """`url` with the decision in its query, once."""
     if not url or not decision_id:
         return url
+    stated = _stated(decision_id)
     if "?" not in url and "#" not in url:  # most of them: nothing has to be taken apart
-        return f"{url}?{DECISION_PARAMETER}={quote(decision_id, safe='')}"
+        return f"{url}?{stated}"
     parts = urlsplit(url)
-    stated = f"{DECISION_PARAMETER}={quote(decision_id, safe='')}"
     if stated in parts.query.split("&"):
         return url
     return urlunsplit(parts._replace(query=f"{parts.query}&{stated}" if parts.query else stated))
+
+
+@lru_cache(maxsize=16)
+def _stated(decision_id: str) -> str:
+    """Asked for each item of a decision."""
+    return f"{DECISION_PARAMETER}={quote(decision_id, safe='')}"
 
 
 def _item(item: OfferItem, decision_id: str) -> dict[str, Any]:

@@ -19,10 +19,10 @@ class Envelope:
 
     `sender` and `reply_to` are in RFC 5322 form (`Anna <anna@acme.example>`) for e-mail, a number or sender id for SMS.
     `links` maps the numbers of links that were made for this message alone to their destinations. `opens` says what
-    the picture of a mail tells (individual, aggregate or off), None where a channel has no pictures. `pieces` tells the
-    template's own words in `html` from the recipient's. `transport` is the
-    sender's own choice, empty for the one that serves the channel; `details` is what one channel alone knows: the
-    columns of a letter, the method of a webhook, the voice of a call.
+    the picture of a mail tells (individual, aggregate or off), None where a channel has no pictures. `pieces` and
+    `text_pieces` tell the template's own words in `html` and `text` from the recipient's. `transport` is the sender's
+    own choice, empty for the one that serves the channel; `details` is what one channel alone knows: the columns of a
+    letter, the method of a webhook, the voice of a call.
     """
 
     message_id: str
@@ -43,6 +43,7 @@ class Envelope:
     decision_id: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     pieces: Pieces | None = None
+    text_pieces: Pieces | None = None
     transport: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 

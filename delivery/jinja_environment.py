@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, nodes
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
 
 from delivery.jinja_filters import FILTERS, TESTS, as_text
 from delivery.jinja_limits import GUARDS, LimitError, calculate, guard, small_range
@@ -131,8 +132,19 @@ class ProgramCompiler:
         guard(tree, assets)
         code = self._environment.compile(tree, name="template", filename=_FILENAME)
         template = Template.from_code(self._environment, code, self._environment.globals)
+        # What is escaped is written out at once, and need not be marked as escaped; the code imports one that marks.
+        template.root_render_func.__globals__["escape"] = _escape
         written = template.root_render_func.__code__.co_consts
         return Program(template, frozenset(id(one) for one in written if isinstance(one, str)))
+
+
+def _escape(value: Any) -> str:
+    """As `markupsafe.escape`, but that what needs no escaping stays the plain text that it is."""
+    if type(value) is Markup:
+        return value
+    if type(value) is str and not ("&" in value or "<" in value or ">" in value or '"' in value or "'" in value):
+        return value
+    return escape(value)
 
 
 def _number(node: nodes.Node, line: int, line_of: Callable[[int], int]) -> None:

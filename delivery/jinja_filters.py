@@ -170,9 +170,8 @@ def as_text(value: Any) -> Any:
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             raise UnfitValueError(f"a text is longer than {MAX_TEXT:,} characters")
-        if not value.isprintable():
-            return _without_tricks(value)
-    elif isinstance(value, (list, tuple, dict, range)) or hasattr(value, "__next__"):
+        return value if value.isprintable() else _without_tricks(value)
+    if isinstance(value, (list, tuple, dict, range)) or hasattr(value, "__next__"):
         raise UnfitValueError("a list cannot be written as text: go through it with {% for %}, or use | join(', ')")
     return value
 

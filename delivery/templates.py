@@ -89,7 +89,7 @@ class CompiledTemplate:
 class Rendered:
     """What one recipient gets. Without HTML, subject and preheader where the channel has none (empty text).
 
-    `pieces` tells the template's own words in `html` from the recipient's.
+    `pieces` and `text_pieces` tell the template's own words in `html` and in `text` from the recipient's.
     """
 
     subject: str
@@ -97,6 +97,7 @@ class Rendered:
     html: str
     text: str
     pieces: Pieces | None = None
+    text_pieces: Pieces | None = None
 
 
 class RenderError(PermanentError):
@@ -335,8 +336,9 @@ def render(
     if compiled.html is not None:
         in_html = values | {name: escape(address) for name, address in addresses.items()}
         html, pieces = _run_in_pieces(compiled, compiled.html, in_html)
-    text = _run(compiled, compiled.text, in_text).strip()
-    return Rendered(subject, preheader, html, text if compiled.html is None else text + "\n", pieces)
+    written, text_pieces = _run_in_pieces(compiled, compiled.text, in_text)
+    text = written.strip() if compiled.html is None else f"{written.strip()}\n"
+    return Rendered(subject, preheader, html, text, pieces, text_pieces if written == text else None)
 
 
 def _values(compiled: CompiledTemplate, context: Mapping[str, Any]) -> dict[str, Any]:

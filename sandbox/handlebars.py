@@ -7,6 +7,7 @@ Like SES it fails on a value that is missing; block helpers are not supported an
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -19,15 +20,29 @@ class RenderingError(Exception):
 
 def fill(template: str, values: dict[str, Any], escape_values: bool) -> str:
     """`template` with its placeholders replaced; `{{{name}}}` is never escaped."""
-    return _PLACEHOLDER.sub(lambda found: _value(found, values, escape_values), template)
+    words, names = _taken_apart(template)
+    filled = [words[0]]
+    for (name, is_plain), word in zip(names, words[1:], strict=True):
+        text = values.get(name)
+        if type(text) is not str:
+            text = _value(name, values)
+        filled.append(text if is_plain or not escape_values else escape(text))
+        filled.append(word)
+    return "".join(filled)
 
 
-def _value(found: re.Match[str], values: dict[str, Any], escape_values: bool) -> str:
-    name = found[1] or found[2]
+@lru_cache(maxsize=16)
+def _taken_apart(template: str) -> tuple[list[str], list[tuple[str, bool]]]:
+    """The words around the placeholders, and each placeholder's name and whether it has three braces."""
+    found = _PLACEHOLDER.split(template)
+    names = [(three or two, three is not None) for three, two in zip(found[1::3], found[2::3], strict=True)]
+    return found[::3], names
+
+
+def _value(name: str, values: dict[str, Any]) -> str:
     value: Any = values
     for part in name.split("."):
         if not isinstance(value, dict) or part not in value:
             raise RenderingError(f"Attribute '{name}' is not present in the rendering data.")
         value = value[part]
-    text = value if isinstance(value, str) else str(value)
-    return escape(text) if escape_values and found[2] else text
+    return value if isinstance(value, str) else str(value)

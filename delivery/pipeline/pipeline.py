@@ -20,7 +20,7 @@ from delivery.pipeline.calls import Call, Ready, call, count_together
 from delivery.pipeline.recorder import Recorder
 from delivery.providers.transport import Transport
 
-_LINGER_S = 0.004  # for more answers to come, before the first of them is recorded
+_LINGER_S = 0.012  # for more answers to come, before the first is recorded: ten commit at the cost of one
 _PATIENCE_S = 5.0  # how long the recorder rests at most: leases are to be renewed
 _SHORTEST_S = 0.001
 

@@ -9,12 +9,14 @@ with two makes no difference, and the HTML is escaped already. It serves e-mail 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import takewhile
+from functools import lru_cache
+from itertools import chain, count, takewhile
 from typing import Any
 
 import msgspec
 
 from delivery.envelope import Envelope
+from delivery.pieces import Pieces
 from delivery.providers.ses_fast import FastSesTransport
 from delivery.providers.transport import Accepted, Reaction, TransportError
 
@@ -43,6 +45,7 @@ _REACTIONS: Mapping[str, Reaction] = {
 _encode = msgspec.json.Encoder().encode
 
 _Part = tuple[dict[str, str], list[dict[str, str]]]  # the template's content, and the values of each mail
+_Skeleton = tuple[str | None, ...]
 
 
 class BulkSesTransport(FastSesTransport):
@@ -53,10 +56,10 @@ class BulkSesTransport(FastSesTransport):
     def count_together(self, envelopes: Sequence[Envelope]) -> int:
         outside = _outside(envelopes[0])
         alike = list(takewhile(lambda one: _outside(one) == outside, envelopes[:MOST_TOGETHER]))
-        skeleton = alike[0].pieces.skeleton if alike[0].pieces else None
-        same = list(takewhile(lambda one: one.pieces is not None and one.pieces.skeleton == skeleton, alike))
-        if skeleton and len(same) >= min(_WORTH_A_TEMPLATE, len(alike)) and _words_fit(skeleton):
-            return _fitting(map(_size_of_values, same), beside=sum(_size(word or "") for word in skeleton))
+        skeleton = _skeleton(envelopes[0])
+        same = list(takewhile(lambda one: _skeleton(one) == skeleton, alike))
+        if skeleton is not None and len(same) >= min(_WORTH_A_TEMPLATE, len(alike)):
+            return _fitting(map(_size_of_values, same), beside=sum(_size(word or "") for word in chain(*skeleton)))
         return _fitting(map(_size_of_whole, alike))
 
     def send_together(self, envelopes: Sequence[Envelope]) -> list[Accepted | TransportError]:
@@ -95,32 +98,47 @@ def _entry(envelope: Envelope, values: Mapping[str, str]) -> dict[str, Any]:
 
 def _in_values(envelopes: Sequence[Envelope]) -> _Part | None:
     """A template of the words that all have, and each mail's values; None where their words differ."""
-    pieces = [envelope.pieces for envelope in envelopes]
-    first = pieces[0]
-    if first is None or len(pieces) == 1:
+    skeleton = _skeleton(envelopes[0])
+    if skeleton is None or len(envelopes) == 1 or any(_skeleton(one) != skeleton for one in envelopes):
         return None
-    skeleton = first.skeleton
-    if not _words_fit(skeleton):
+    in_html, in_text = skeleton
+    return _content(_template("v", in_html), _template("t", in_text)), list(map(_values, envelopes))
+
+
+def _template(letter: str, skeleton: _Skeleton) -> str:
+    numbers = count()
+    return "".join(f"{{{{{{{letter}{next(numbers)}}}}}}}" if word is None else word for word in skeleton)
+
+
+def _values(envelope: Envelope) -> dict[str, str]:
+    in_html, in_text = _pieces(envelope)
+    values = {f"v{number}": value for number, value in enumerate(in_html.values)}
+    values |= {f"t{number}": value for number, value in enumerate(in_text.values)}
+    return {"subject": envelope.subject, **values}
+
+
+def _pieces(envelope: Envelope) -> tuple[Pieces, Pieces]:
+    """Of HTML and text; one whose pieces nobody knows is a value as a whole."""
+    in_html, in_text = envelope.pieces, envelope.text_pieces
+    return in_html or Pieces((envelope.html,), frozenset()), in_text or Pieces((envelope.text,), frozenset())
+
+
+def _skeleton(envelope: Envelope) -> tuple[_Skeleton, _Skeleton] | None:
+    """The template's words around this mail's values; None where they are unknown, or do not mean themselves there."""
+    if envelope.pieces is None:
         return None
-    if not all(one is not None and one.skeleton == skeleton for one in pieces):
-        return None
-    numbers = iter(range(len(skeleton)))
-    html = "".join(f"{{{{{{v{next(numbers)}}}}}}}" if word is None else word for word in skeleton)
-    values = [
-        {"subject": one.subject, "text": one.text, **{f"v{n}": value for n, value in enumerate(one.pieces.values)}}
-        for one in envelopes
-        if one.pieces is not None
-    ]
-    return _content(html), values
+    in_html, in_text = _pieces(envelope)
+    fits = _words_fit(in_html.skeleton) and _words_fit(in_text.skeleton)
+    return (in_html.skeleton, in_text.skeleton) if fits else None
 
 
 def _as_wholes(envelopes: Sequence[Envelope]) -> _Part:
     values = [{"subject": one.subject, "text": one.text, "html": one.html} for one in envelopes]
-    return _content("{{{html}}}"), values
+    return _content("{{{html}}}", "{{{text}}}"), values
 
 
-def _content(html: str) -> dict[str, str]:
-    return {"Subject": "{{{subject}}}", "Text": "{{{text}}}", "Html": html}
+def _content(html: str, text: str) -> dict[str, str]:
+    return {"Subject": "{{{subject}}}", "Text": text, "Html": html}
 
 
 def _outside(envelope: Envelope) -> tuple[str, str, str]:
@@ -128,13 +146,13 @@ def _outside(envelope: Envelope) -> tuple[str, str, str]:
     return envelope.sender, envelope.reply_to, envelope.configuration_set
 
 
-def _words_fit(skeleton: Sequence[str | None] | None) -> bool:
+@lru_cache(maxsize=256)
+def _words_fit(skeleton: _Skeleton) -> bool:
     """Whether a template's words mean themselves there.
 
     Two braces would be read as a placeholder, and a backslash before one takes its meaning away.
     """
-    words = [word for word in skeleton or () if word is not None]
-    return bool(words) and not any("{{" in word or word.endswith(("{", "\\")) for word in words)
+    return not any(word is not None and ("{{" in word or word.endswith(("{", "\\"))) for word in skeleton)
 
 
 def _fitting(sizes: Iterable[int], beside: int = 0) -> int:
@@ -154,8 +172,8 @@ def _size_of_whole(envelope: Envelope) -> int:
 
 
 def _size_of_values(envelope: Envelope) -> int:
-    values = envelope.pieces.values if envelope.pieces else []
-    return sum(map(_size, (envelope.subject, envelope.text, *values))) + _NAME * len(values)
+    values = [value for pieces in _pieces(envelope) for value in pieces.values]
+    return sum(map(_size, (envelope.subject, *values))) + _NAME * len(values)
 
 
 def _size(text: str) -> int:

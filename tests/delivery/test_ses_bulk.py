@@ -66,6 +66,7 @@ def mail(number: int, **changes: Any) -> Envelope:
         subject=rendered.subject,
         html=rendered.html,
         pieces=rendered.pieces,
+        text_pieces=rendered.text_pieces,
         headers={"List-Unsubscribe": f"<https://shop.example/u/{number}>"},
         tags={"mid": f"m-{number}"},
     )
@@ -90,6 +91,7 @@ def test_mails_arrive_as_they_were_rendered_when_only_their_values_travel(sandbo
     envelopes = [mail(number) for number in range(12)]
     content = bulk_request(envelopes)["DefaultContent"]["Template"]["TemplateContent"]
     assert "{{{v0}}}" in content["Html"]
+    assert "{{{t0}}}" in content["Text"]
     results = BulkSesTransport(region="eu-central-1", endpoint_url=sandbox.url).send_together(envelopes)
     assert [type(one) for one in results] == [Accepted] * 12
     assert as_they_arrived(sandbox.url) == as_composed(envelopes)
