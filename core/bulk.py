@@ -96,10 +96,18 @@ def insert_few(
 
     Answers `returning` of those that were new. `computed` has columns that the database works out, by their words.
     """
-    names, name = (*columns, *computed), _name(connection, table)
+    if not rows:
+        return []
+    names, name, worked_out = (*columns, *computed), _name(connection, table), tuple(computed.values())
     ending = f" ON CONFLICT {PASS_OVER}{f' RETURNING {returning}' if returning else ''}"
+    if connection.dialect.name == "sqlite":
+        statements = _statements(name, names, rows, ending, worked_out)
+    else:
+        into = f"INSERT INTO {name} ({', '.join(names)}) SELECT {', '.join(('given.*', *worked_out))} FROM "
+        given = _given(connection.dialect, table, tuple(columns))
+        statements = iter([(f"{into}{given}{ending}", _by_column(rows))])
     found: list[Any] = []
-    for statement, values in _statements(name, names, rows, ending, _mark(connection), tuple(computed.values())):
+    for statement, values in statements:
         result = connection.exec_driver_sql(statement, values)
         found += result.scalars().all() if returning else ()
     return found
@@ -121,12 +129,12 @@ def update_rows(
     further assignments and `where` the condition, in words that both databases know, with `?` for its `parameters`.
     """
     updated: list[Any] = []
+    is_sqlite, name = connection.dialect.name == "sqlite", _name(connection, table)
     for some in batches(rows, _ROWS_A_STATEMENT):
-        statement = _update_statement(
-            connection.dialect, table, _name(connection, table), tuple(columns), len(some), also, where
-        )
-        values = tuple(chain(chain.from_iterable(some), parameters))
-        updated += connection.exec_driver_sql(statement, values).scalars().all()
+        count = len(some) if is_sqlite else None
+        statement = _update_statement(connection.dialect, table, name, tuple(columns), count, also, where)
+        values = tuple(chain.from_iterable(some)) if is_sqlite else _by_column(some)
+        updated += connection.exec_driver_sql(statement, values + parameters).scalars().all()
     return updated
 
 
@@ -150,26 +158,43 @@ def among(connection: Connection, column: ColumnElement[Any], values: Sequence[A
 
 @lru_cache(maxsize=1024)
 def _update_statement(
-    dialect: Dialect, table: Table, name: str, columns: tuple[str, ...], count: int, also: str, where: str
+    dialect: Dialect, table: Table, name: str, columns: tuple[str, ...], count: int | None, also: str, where: str
 ) -> str:
-    """Both databases call the columns of a list of values column1, column2 …, and neither knows their types."""
-    mark = "?" if dialect.name == "sqlite" else "%s"
+    """`count` is how many rows stand in a statement of SQLite, which does not know their types."""
+    given = (
+        f"(VALUES {', '.join([_marks(len(columns))] * count)}) AS given" if count else _given(dialect, table, columns)
+    )
     sets = []
     for number, column in enumerate(columns[1:], start=2):
         plain = column.removesuffix("?")
-        value = f"CAST(given.column{number} AS {table.c[plain].type.compile(dialect)})"
+        value = f"given.column{number}"
+        if count:
+            value = f"CAST({value} AS {table.c[plain].type.compile(dialect)})"
         sets.append(f"{plain} = {value if plain == column else f'coalesce({value}, {name}.{plain})'}")
     key = f"{name}.{columns[0]}"
-    each = f"({', '.join([mark] * len(columns))})"
     return (
-        f"UPDATE {name} SET {', '.join([*sets, also] if also else sets)} "
-        f"FROM (VALUES {', '.join([each] * count)}) AS given "
-        f"WHERE {key} = given.column1 AND {where.replace('?', mark)} RETURNING {key}"
+        f"UPDATE {name} SET {', '.join([*sets, also] if also else sets)} FROM {given} "
+        f"WHERE {key} = given.column1 AND {where if count else where.replace('?', '%s')} RETURNING {key}"
     )
 
 
-def _mark(connection: Connection) -> str:
-    return "?" if connection.dialect.name == "sqlite" else "%s"
+@lru_cache(maxsize=256)
+def _given(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
+    """Rows as one array a column, for PostgreSQL: the statement is the same however many they are, so that neither
+    driver nor server reads it anew.
+    """
+    types = [table.c[column.removesuffix("?")].type.compile(dialect) for column in columns]
+    # A cast to VARCHAR(n) would cut what is too long in silence.
+    arrays = ", ".join(f"%s::{'TEXT' if of.startswith('VARCHAR') else of}[]" for of in types)
+    return f"unnest({arrays}) AS given({', '.join(f'column{number}' for number in range(1, len(columns) + 1))})"
+
+
+def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(map(list, zip(*rows, strict=True)))
+
+
+def _marks(count: int) -> str:
+    return f"({', '.join('?' * count)})"
 
 
 def _statements(
@@ -177,13 +202,12 @@ def _statements(
     columns: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
     ending: str,
-    mark: str = "?",
     computed: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """INSERTs of many rows each, with their parameters."""
+    """INSERTs of many rows each for SQLite, with their parameters."""
     size = min(_ROWS_A_STATEMENT, _PARAMETERS // len(columns))
     into = f"INSERT INTO {name} ({', '.join(columns)}) VALUES "
-    marks = f"({', '.join((*[mark] * (len(columns) - len(computed)), *computed))})"
+    marks = f"({', '.join(('?',) * (len(columns) - len(computed)) + computed)})"
     waiting = iter(rows)
     whole = f"{into}{', '.join([marks] * size)}{ending}"
     while some := list(islice(waiting, size)):

@@ -178,7 +178,7 @@ def _sqlite_engine(url: URL, pool_size: int, overwrite_deleted: bool) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")  # what was committed survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-16384")  # 16 MB a connection, so that a worker stays small
+        connection.execute("PRAGMA cache_size=-12288")  # 12 MB a connection, so that a worker stays small
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from sandbox.account import Account
@@ -85,7 +85,10 @@ def _service(name: str) -> Service:
 
 async def answer_service(request: Request, service: Service) -> Response:
     protocol = service.protocol
-    body = await request.body()
+    try:
+        body = await request.body()
+    except ClientDisconnect:  # nobody is left to answer, and nothing was accepted
+        return Response(status_code=400)
     try:
         operation, arguments = service.find(request, body)
         call = Call(operation.name, arguments, body, str(request.base_url).rstrip("/"))
