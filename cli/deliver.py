@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
 def deliver(context: typer.Context, as_json: AsJson = False) -> None:
     """Advance the journeys and send everything that is due now. `postilion up` does this all day."""
     from collections import Counter
+    from contextlib import closing
     from datetime import timedelta
 
     from campaigns.compose import Composer
@@ -31,19 +32,13 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
             settle_broken_off(connection, runtime.vault, runtime.clock.now())
         follow_merges(runtime, runtime.clock.now())
         tick(runtime, runtime.clock.now())
-        worker = DeliveryWorker(
-            runtime,
-            create_transports(runtime.settings),
-            Composer(runtime).compose,
-            name=f"deliver-{random_id()[:8]}",
-        )
-        try:
-            with progress("delivering", "messages") as report:
+        with closing(create_transports(runtime.settings)) as transports:
+            compose = Composer(runtime).compose
+            worker = DeliveryWorker(runtime, transports, compose, name=f"deliver-{random_id()[:8]}")
+            with closing(worker), progress("delivering", "messages") as report:
                 while (result := worker.deliver(runtime.clock.now(), length=timedelta(seconds=2))).claimed:
                     total += result
                     report(total.claimed, None)
-        finally:
-            worker.close()
     counts = Counter(total.counts)
     if as_json:
         print_json(counts)

@@ -99,13 +99,16 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _send(runtime: Runtime, template: str, profile_id: int | None, to: str, entry: dict[str, Any]) -> Copy:
+    from contextlib import closing
+
     from campaigns.trial import send_copy
     from core.errors import InputError
     from delivery.providers.registry import create_transports
 
     if profile_id is None:
         raise InputError("a test is a copy of somebody's message: say whose with --for.")
-    return send_copy(runtime, create_transports(runtime.settings), template, profile_id, to, entry=entry)
+    with closing(create_transports(runtime.settings)) as transports:
+        return send_copy(runtime, transports, template, profile_id, to, entry=entry)
 
 
 def _plain(text: str) -> str:

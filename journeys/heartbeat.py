@@ -25,7 +25,7 @@ from core.runtime import Runtime
 from customers.workspace import Workspace, get_workspace
 from delivery.alarms import Alarm, list_alarms
 from delivery.housekeeping import has_due, settle_broken_off
-from delivery.providers.registry import create_transports
+from delivery.providers.registry import Transports, create_transports
 from delivery.silence import watch_silence
 from delivery.worker import DeliveryWorker
 from journeys.succession import follow_merges
@@ -150,6 +150,7 @@ class Heart:
         self._runtime = runtime
         self._is_stopped = is_stopped
         self._worker: DeliveryWorker | None = None
+        self._transports: Transports | None = None
         self._workspace: tuple[Workspace, datetime] | None = None
         self._parts = (
             _Part("merged people", self._follow),  # before whatever asks whose something is
@@ -171,6 +172,8 @@ class Heart:
     def close(self) -> None:
         if self._worker is not None:
             self._worker.close()
+        if self._transports is not None:
+            self._transports.close()
 
     def _run(self, part: _Part, now: datetime) -> bool:
         if part.next_at is not None and now < part.next_at:
@@ -209,8 +212,8 @@ class Heart:
         """Made for the first message that is due: an idle process does not pay for the provider's library."""
         runtime = self._runtime
         if self._worker is None:
-            transports, name = create_transports(runtime.settings), f"heartbeat-{random_id()[:8]}"
-            self._worker = DeliveryWorker(runtime, transports, Composer(runtime).compose, name=name)
+            self._transports, name = create_transports(runtime.settings), f"heartbeat-{random_id()[:8]}"
+            self._worker = DeliveryWorker(runtime, self._transports, Composer(runtime).compose, name=name)
         return self._worker
 
     def _settle(self, now: datetime) -> bool:
