@@ -18,8 +18,10 @@ from customers.workspace import Workspace, get_workspace
 from delivery.callbacks.events import Incoming
 from delivery.callbacks.inbound_mails import InboundMail
 from delivery.callbacks.inbound_texts import InboundText
+from delivery.callbacks.ses_events import ProviderReport
 from delivery.feedback import Recorded, take_report
 from delivery.feedback_rates import count_feedback
+from delivery.ledger import lock_messages
 from delivery.sms_replies import take_text
 from delivery.status import ReportKind
 from delivery.tables import delivery_event
@@ -48,6 +50,9 @@ def store_callbacks(runtime: Runtime, leave_by_mail: LeaveByMail | None = None) 
         if not callbacks:
             return []
         workspace = get_workspace(connection)
+        reports = [one.incoming for one in callbacks if isinstance(one.incoming, ProviderReport)]
+        tagged = {report.message_id for report in reports if report.message_id}
+        lock_messages(connection, tagged, {report.provider_id for report in reports if report.provider_id})
         recorded = [_take(connection, runtime.vault, workspace, one, leave_by_mail) for one in callbacks]
         novelties = [novelty for one in recorded for novelty in one.novelties]
         count_feedback(connection, novelties, callbacks[-1].received_at)

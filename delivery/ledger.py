@@ -6,14 +6,14 @@ what died as `sending` is unknown, and a marketing message that is unknown is ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, update
 
-from core.bulk import insert_few, update_rows
+from core.bulk import among, insert_few, update_rows
 from core.claims import claim_rows
 from core.clock import to_micros
 from core.columns import Instant
@@ -65,6 +65,19 @@ def _not_paused(scope: str) -> Any:
             return or_(message.c.sender.is_(None), message.c.sender != name)
         case _:
             return or_(message.c.origin_kind != kind, message.c.origin != name)
+
+
+def lock_messages(connection: Connection, message_ids: Collection[str], provider_ids: Collection[str] = ()) -> None:
+    """Lock in one order whatever a transaction will write, so that no two wait for each other's rows.
+
+    On SQLite whoever writes is alone.
+    """
+    if connection.dialect.name == "sqlite" or not (message_ids or provider_ids):
+        return
+    mine = among(connection, message.c.id, sorted(message_ids))
+    if provider_ids:
+        mine = or_(mine, among(connection, message.c.provider_id, sorted(provider_ids)))
+    connection.execute(select(message.c.id).where(mine).order_by(message.c.id).with_for_update()).all()
 
 
 @dataclass(frozen=True, slots=True)

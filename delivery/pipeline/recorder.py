@@ -18,7 +18,15 @@ from customers.workspace import get_workspace
 from delivery.envelope import MessageRow
 from delivery.facts import Gathered, gather_facts
 from delivery.judgement import count_endings, judge
-from delivery.ledger import LEASE, begin_sending, end_claimed, record_outcomes, release_claimed, renew_claims
+from delivery.ledger import (
+    LEASE,
+    begin_sending,
+    end_claimed,
+    lock_messages,
+    record_outcomes,
+    release_claimed,
+    renew_claims,
+)
 from delivery.message_log import log_endings, log_outcomes
 from delivery.pace import Pace
 from delivery.pauses import pause
@@ -55,6 +63,7 @@ class Recorder:
         too_fast = {one.route for one in finished if one.error and one.error.reaction is Reaction.SLOW_DOWN}
         marked: frozenset[str] = frozenset()
         with self._runtime.database.transaction() as connection:
+            lock_messages(connection, {*(one.row.id for one in finished), *(one.row.id for one in begun)})
             if finished:
                 outcomes = [one.outcome for one in finished]
                 record_outcomes(connection, outcomes, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event, Lock
 from time import sleep
@@ -14,11 +15,14 @@ from sqlalchemy.exc import OperationalError
 
 from core.runtime import Runtime
 from customers.consent import ConsentStatus, NewConsent, record_consents
+from delivery.callbacks.ses_events import ProviderReport
 from delivery.envelope import Composed, Envelope, MessageRow
 from delivery.facts import Gathered
+from delivery.intake import Callback, store_callbacks
 from delivery.pauses import pause
 from delivery.pipeline.recorder import Recorder
 from delivery.providers.transport import Accepted
+from delivery.status import ReportKind
 from delivery.tables import MessageStatus, message
 from delivery.worker import DeliveryWorker
 from tests.delivery.ledger_shop import NOW, ScriptedTransport, add_person, compose, deliver, queue, row_of
@@ -201,3 +205,36 @@ def test_a_message_fails_with_its_cause_when_no_transport_serves_it(runtime: Run
     queue(runtime, add_person(runtime, "alice"))
     assert dict(deliver(runtime, ScriptedTransport(channel="sms")).counts) == {"render_error": 1}
     assert row_of(runtime).detail == "no transport serves email"
+
+
+def test_nobody_waits_in_a_circle_when_reports_come_while_their_outcomes_are_recorded(runtime: Runtime) -> None:
+    queue_many(runtime, 60)
+    store, is_over = store_callbacks(runtime), Event()
+    transport = ScriptedTransport(answer=lambda _: sleep(0.002))
+
+    def report() -> int:
+        rounds = 0
+        while not is_over.is_set():
+            with transport.lock:
+                newest_first = [envelope.message_id for envelope in reversed(transport.sent)]
+            rounds += 1
+            with runtime.database.transaction() as connection:
+                store(connection, [_delivery(name, rounds) for name in newest_first])
+        return rounds
+
+    with ThreadPoolExecutor(1) as reporter:
+        reported = reporter.submit(report)
+        worker = DeliveryWorker(runtime, {"email": transport}, compose, name="w1")
+        try:
+            worker.deliver(NOW)
+        finally:
+            worker.close()
+            is_over.set()
+        assert reported.result() > 1
+    assert count_of(runtime, MessageStatus.SENT) == 60
+
+
+def _delivery(message_id: str, copy: int) -> Callback:
+    kind = ReportKind.OPENED if copy % 2 else ReportKind.DELIVERED
+    report = ProviderReport(kind, message_id, f"provider-{message_id}", NOW)
+    return Callback(f"{message_id}:{copy}", report, "{}", NOW)
