@@ -20,6 +20,7 @@ from campaigns.envelopes import build_envelope, find_sender
 from campaigns.letter_columns import fill_columns
 from campaigns.message_context import (
     campaign_context,
+    declared_context,
     offer_context,
     offers_of_steps,
     profile_context,
@@ -40,6 +41,7 @@ from delivery.policy import Reason
 from delivery.tables import MessageKind, OriginKind
 from delivery.templates import RenderError, render
 from delivery.webhook_signature import secrets_of
+from tracking.decoy import has_decoy
 from tracking.handles import HandleFor, ensure_handles
 from tracking.links import MessageLinks
 from tracking.open_counts import ensure_origins, origin_of
@@ -82,9 +84,11 @@ class Composer:
     """Composes for one process; thread-safe. Its `compose` is what a `DeliveryWorker` takes.
 
     Without `workspace` the published one is read for each batch, so that a change is seen by a running process.
+    `shows_sealed=False` leaves out of a message's context what nobody has declared to be no personal data.
     """
 
-    def __init__(self, runtime: Runtime, workspace: Workspace | None = None) -> None:
+    def __init__(self, runtime: Runtime, workspace: Workspace | None = None, *, shows_sealed: bool = True) -> None:
+        self._shows_sealed = shows_sealed
         self._runtime = runtime
         self._workspace = workspace
         self._key_ring = KeyRing.derive(runtime.vault.signing_key, runtime.vault.key_version)
@@ -96,7 +100,7 @@ class Composer:
         now = self._runtime.clock.now()
         with self._runtime.database.transaction() as connection:
             workspace = self._workspace or get_workspace(connection)
-            drafts = self._draft(connection, rows, failed)
+            drafts = self._draft(connection, workspace, rows, failed)
             batch = _Batch(
                 workspace,
                 workspace_context(workspace),
@@ -107,7 +111,9 @@ class Composer:
             )
         return failed + [self._compose_one(batch, draft, gathered[draft.row.id]) for draft in batch.drafts]
 
-    def _draft(self, connection: Connection, rows: Sequence[MessageRow], failed: list[Composed]) -> list[_Draft]:
+    def _draft(
+        self, connection: Connection, workspace: Workspace, rows: Sequence[MessageRow], failed: list[Composed]
+    ) -> list[_Draft]:
         """The drafts of those rows whose template, campaign and context can be read; the others go to `failed`."""
         sources = _Sources(connection)
         drafts = []
@@ -124,6 +130,8 @@ class Composer:
             except NotFoundError:  # erased since the policy was asked
                 failed.append(NotSent(row.id, Reason.ERASED))
             else:
+                if not self._shows_sealed:
+                    context = declared_context(context, workspace)
                 drafts.append(_Draft(row, template, campaign, context, offers_of_steps(context.get("steps") or {})))
         return drafts
 
@@ -160,6 +168,7 @@ class Composer:
             batch.handles.get(row.id),
             opens=opens,
             origin_id=origin_of(row).id,
+            has_decoy=row.kind == MessageKind.MARKETING and row.channel == "email" and has_decoy(workspace),
         )
         context: dict[str, Any] = {
             "entry": draft.context.get("entry") or {},
@@ -170,7 +179,7 @@ class Composer:
             "items": next((offer["items"] for offer in offers.values()), []),
             "campaign": campaign_context(draft.campaign, row.variant),
             "workspace": batch.workspace_context,
-            "links": links.urls(),
+            "links": {**links.urls(), **(draft.context.get("links") or {})},
         }
         assets_url = self._runtime.settings.assets_base
         rendered = render(template.compiled, context, links.write_link, assets_url=assets_url)
@@ -257,7 +266,8 @@ def _opens(
     now: datetime,
 ) -> dict[int, OpenTracking]:
     """What the picture of each person's mail may tell; where it may only be counted, there is something to count by."""
-    mails = [draft.row for draft in drafts if draft.row.channel == "email"]
+    rows = [draft.row for draft in drafts]
+    mails = [row for row in rows if row.channel == "email" and row.origin_kind != OriginKind.SYSTEM]
     people = {row.profile_id: address.lookup for row in mails if (address := gathered[row.id].address) is not None}
     opens = open_tracking(connection, workspace, people, now)
     counted = {origin_of(row) for row in mails if opens.get(row.profile_id) is OpenTracking.AGGREGATE}

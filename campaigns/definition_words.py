@@ -9,6 +9,7 @@ from typing import Any
 from core.durations import parse_duration
 from customers.workspace import Hours, Limit
 from segments.matcher_parser import Report
+from tracking.utm import utm_flaws
 
 OWN_SCOPE = "campaign"  # of a limit that says nothing else: the file it stands in
 
@@ -18,7 +19,6 @@ NOT_YET = {
     "closed": "`closed` is known and does not work yet",
     "send_at": "choosing the hour for each person is known and does not work yet",
     "push": "push messages are known and do not work yet",
-    "utm": "campaign parameters on links are known and do not work yet",
     "seeds": "copies to seed addresses are known and do not work yet",
     "approve": "the approval of a second person is known and does not work yet",
     "ttl": "`ttl` is known and does not work yet",
@@ -43,6 +43,8 @@ def report_unsupported(document: Mapping[str, Any], report: Report) -> None:
             report("E160", (word,), message, "leave it out for now", at_key=True)
     if document.get("on_skip") not in (None, "continue"):
         report("E103", ("on_skip",), "a campaign has nothing to do after a message", "leave it out", at_key=True)
+    for parameter, message, hint in utm_flaws(document.get("utm")):
+        report("E120", ("utm", parameter), message, hint)
     for name, arm in (document.get("variants") or {}).items():
         for word, message in _OF_A_VARIANT.items():
             if word in arm:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from campaigns.definition import Campaign
+from customers.own_events import OWN_EVENTS
 from customers.profiles import Profile
 from customers.workspace import Workspace
 from recommender.offers import OfferDecision, OfferItem
@@ -48,6 +49,18 @@ def workspace_context(workspace: Workspace) -> dict[str, Any]:
 def campaign_context(campaign: Campaign | None, variant: str | None) -> dict[str, Any]:
     """`campaign.*`; empty in a journey."""
     return {} if campaign is None else {"slug": campaign.slug, "name": campaign.name, "variant": variant}
+
+
+def declared_context(context: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
+    """What anybody may see of a message's own context: properties that events declare, and offers."""
+    declared = {name for event in (*workspace.events.values(), *OWN_EVENTS.values()) for name in event.properties}
+    entry = {name: value for name, value in (context.get("entry") or {}).items() if name in declared}
+    steps = {
+        name: result
+        for name, result in (context.get("steps") or {}).items()
+        if isinstance(result, Mapping) and result.get("offer")
+    }
+    return {"entry": entry, "steps": steps}
 
 
 def offer_context(decision: OfferDecision) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 from sqlalchemy import Connection
 
-from core.definitions import Published, get_definition
+from core.definitions import Published, find_definition, get_definition
 from core.errors import ConfigError
 from delivery.front_matter import TemplateSource, parse_template
+from delivery.system_mails import find_built_in
 from delivery.template_enclosures import enclosures_of
 from delivery.templates import CACHED_TEMPLATES, CompiledTemplate, compile_template
 
@@ -35,10 +36,13 @@ class PublishedTemplate:
 
 
 def load_template(connection: Connection, slug: str, version: int | None = None) -> PublishedTemplate:
-    """The version asked for, or the one in force.
+    """The version asked for, or the one in force; without one, the template that comes with the program.
 
     Raises NotFoundError when it is not published, ConfigError when this release cannot compile it.
     """
+    built_in = find_built_in(slug)
+    if built_in is not None:
+        return _compiled(_Version.of(find_definition(connection, "template", slug, version or None) or built_in))
     return _compiled(_Version.of(get_definition(connection, "template", slug, version)))
 
 

@@ -116,7 +116,9 @@ def _parts(report: Report) -> Table:
 
 
 def _offers(report: Report) -> Table:
-    table = _table("Offers beside best sellers", "", "people", "bought", "best sellers bought", "revenue more")
+    table = _table(
+        "Offers beside best sellers", "", "people", "bought", "best sellers bought", "revenue more", "credited"
+    )
     for lift in report.offers:
         effect = lift.revenue
         table.add_row(
@@ -125,5 +127,6 @@ def _offers(report: Report) -> Table:
             wording.percent(lift.treated.buyer_share),
             wording.percent(lift.held_out.buyer_share),
             wording.interval(effect, lambda value: wording.money(value, report.currency)) if effect else "–",
+            wording.money(lift.credit.revenue, report.currency),
         )
     return table

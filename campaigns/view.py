@@ -16,7 +16,7 @@ from customers.profiles import Profile
 from customers.workspace import Workspace, get_workspace
 from delivery.envelope import Envelope
 from delivery.facts import gather_facts
-from delivery.tables import MessageStatus, message
+from delivery.tables import MessageStatus, OriginKind, message
 
 _SHOWN_FOR = timedelta(days=90)
 
@@ -29,6 +29,7 @@ def find_message_html(runtime: Runtime, token_id: int) -> str | None:
             select(message).where(
                 message.c.token_id == token_id,
                 message.c.channel == "email",
+                message.c.origin_kind != OriginKind.SYSTEM,  # its link is for its reader alone
                 message.c.status.in_([MessageStatus.SENT, MessageStatus.UNKNOWN]),
                 message.c.sending_at > now - _SHOWN_FOR,
             )
@@ -40,7 +41,8 @@ def find_message_html(runtime: Runtime, token_id: int) -> str | None:
     if gathered.facts.is_erased or gathered.address is None:
         return None
     anonymous = replace(gathered, profile=_without_sealed(gathered.profile, workspace))
-    (composed,) = Composer(runtime, workspace).compose([row], {row.id: anonymous})
+    composer = Composer(runtime, workspace, shows_sealed=False)
+    (composed,) = composer.compose([row], {row.id: anonymous})
     return composed.html if isinstance(composed, Envelope) else None
 
 

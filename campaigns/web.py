@@ -23,8 +23,8 @@ from campaigns.transactional.request import MAX_BODY, Submission, read_message, 
 from campaigns.transactional.status import cancel, get_status
 from core.errors import ConflictError, EnvironmentFaultError, InputError, NotFoundError, PermanentError, TransientError
 from core.runtime import Runtime
-from tracking.secret_keys import SecretKeys
-from tracking.write_keys import WriteKeyKind
+from tracking.events.secret_keys import SecretKeys
+from tracking.events.write_keys import WriteKeyKind
 
 Submit = Callable[[Submission], Awaitable[Any]]  # comes back with an Answer, once it is durable
 _Handle = Callable[[Request], Awaitable[Response]]
@@ -57,7 +57,7 @@ class _Api:
             try:
                 key = await self._keys.find(request.headers)
                 if key is None:
-                    return _fault(401, "a secret write key is needed: `postilion write-key NAME` makes one.")
+                    return _fault(401, "a secret write key is needed: `postilion write-key create NAME` makes one.")
                 if key.kind is not WriteKeyKind.SECRET:
                     return _fault(403, "everybody can read a public write key: use a secret one, from a server.")
                 return await handle(request)

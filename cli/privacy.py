@@ -34,19 +34,30 @@ def register(app: typer.Typer) -> None:
 
 
 @commands.command("export")
-def export(context: typer.Context, profile: Person, by: By = _AT_THE_COMMAND_LINE, as_json: AsJson = False) -> None:
+def export(
+    context: typer.Context,
+    profile: Person,
+    by: By = _AT_THE_COMMAND_LINE,
+    send: Annotated[bool, typer.Option("--send", help="Send the link to the person's own e-mail address.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Write a copy of everything that is known about a person, and make a link that hands it out once."""
-    from console.rights.export import export_profile
+    from console.rights.export import export_profile, mail_link
 
     with open_workspace(context) as (runtime, workspace):
         number = _find(runtime, workspace, profile)
         done = export_profile(runtime, workspace, number, requested_by=by, now=runtime.clock.now())
+        if send:
+            mail_link(runtime, workspace, done)
     if as_json:
         document = {"file": str(done.file), "url": done.url, "expires_at": done.expires_at, "rows": done.rows}
         print_json({**_document(done.request), **document})
         return
     say(f"[bold]{sum(done.rows.values()):,}[/] rows of {len(done.rows)} tables are in {done.file}")
-    say(f"The link works once, until {done.expires_at:%H:%M} UTC: send it to the person's own address.\n{done.url}")
+    if send:
+        say(f"A mail with the link is on its way; it works once, until {done.expires_at:%H:%M} UTC.")
+    else:
+        say(f"The link works once, until {done.expires_at:%H:%M} UTC: send it to the person's own address.\n{done.url}")
     say("The file is deleted after 7 days.")
 
 

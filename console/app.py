@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 import campaigns.web
 import console.asset_store
+import console.openapi
 import console.profile_web
 import console.rights.web
 import delivery.web
@@ -26,9 +27,9 @@ from core.errors import PostilionError
 from core.runtime import Runtime
 from customers.workspace import get_workspace
 from delivery.intake import Callback, store_callbacks
-from tracking.ingestion import Ingestion
+from tracking.ingestion.group_commit import Ingestion
+from tracking.ingestion.records import create_ingestion
 from tracking.mail_leaving import leaving_by_mail
-from tracking.records import create_ingestion
 
 
 def create_app(runtime: Runtime) -> Starlette:
@@ -72,6 +73,7 @@ def create_app(runtime: Runtime) -> Starlette:
             *console.profile_web.routes(runtime),
             *console.rights.web.routes(runtime),
             *console.asset_store.routes(runtime.settings),
+            *console.openapi.routes(),
         ],
         lifespan=lifespan,
     )

@@ -12,12 +12,14 @@ from campaigns.definition import parse_campaign
 from console.opens_check import check_opens
 from console.project import Project, ProjectFile
 from console.retention_check import check_lengths, check_windows
+from console.webhook_check import check_webhooks
 from core.errors import ConfigError, Fault, InputError
 from core.suggest import did_you_mean
 from customers.workspace import Workspace, iter_not_yet, parse_workspace
 from delivery.front_matter import TemplateSource, parse_template
 from delivery.lint import lint_template
 from delivery.providers.registry import get_entry
+from delivery.system_mails import BUILT_IN, BUTTON
 from delivery.templates import CompiledTemplate, compile_template
 from journeys.check import check_circles, check_journey
 from journeys.check_case import Known
@@ -28,6 +30,9 @@ from segments.definition import parse_segment
 from segments.nesting import find_circle
 from segments.references import Reference, ReferenceKind, iter_references
 from segments.rules import Rule
+from tracking.pages.language import is_text, text_names
+from tracking.pages.signing_up.definition import parse_form
+from tracking.utm import utm_flaws
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ def check_project(project: Project, in_force: Mapping[str, Journey] | None = Non
     if workspace is not None:
         faults += check_lengths(project, workspace)
         faults += _check_transports(project, workspace)
+        faults += _check_utm(project, workspace)
+        faults += check_webhooks(project, workspace)
     templates, found = _check_templates(project, workspace)
     faults += found
     names = _Names(
@@ -77,6 +84,9 @@ def check_project(project: Project, in_force: Mapping[str, Journey] | None = Non
     for file in project.of_kind("campaign"):
         faults += _check_campaign(file, workspace, names)
     faults += _check_journeys(project, workspace, names, in_force or {})
+    for file in project.of_kind("form"):
+        faults += parse_form(file.located, workspace)[1]
+    faults += _check_texts(project)
     return CheckedProject(project, tuple(sorted(set(faults))))
 
 
@@ -88,6 +98,18 @@ def _check_words_of_later(project: Project) -> Iterable[Fault]:
             yield project.workspace.located.fault("E160", path, message, "leave it out for now", at_key=True)
 
 
+def _check_texts(project: Project) -> Iterable[Fault]:
+    """Own words for pages, by the names that there are."""
+    texts = project.workspace.document.get("texts") or {} if project.workspace is not None else {}
+    for language, words in texts.items():
+        for name in words:
+            if not is_text(name) and project.workspace is not None:
+                hint = did_you_mean(name, text_names()) or "see docs/how-to/preference-centre.md"
+                yield project.workspace.located.fault(
+                    "E120", ("texts", language, name), f"unknown text '{name}'", hint, at_key=True
+                )
+
+
 def _check_transports(project: Project, workspace: Workspace) -> Iterable[Fault]:
     assert project.workspace is not None
     for name, sender in workspace.senders.items():
@@ -97,6 +119,12 @@ def _check_transports(project: Project, workspace: Workspace) -> Iterable[Fault]
             except InputError as error:
                 message, _, hint = str(error).rstrip(".").partition(": ")
                 yield project.workspace.located.fault("E120", ("senders", name, "transport"), message, hint)
+
+
+def _check_utm(project: Project, workspace: Workspace) -> Iterable[Fault]:
+    assert project.workspace is not None
+    for parameter, message, hint in utm_flaws(workspace.tracking.get("utm")):
+        yield project.workspace.located.fault("E120", ("tracking", "utm", parameter), message, hint)
 
 
 # -- templates ------------------------------------------------------------------------------------------------------
@@ -128,6 +156,8 @@ def _check_templates(project: Project, workspace: Workspace | None) -> tuple[dic
 def _law(source: TemplateSource, compiled: CompiledTemplate, workspace: Workspace | None) -> Iterable[Fault]:
     """What marketing mail must show, and transactional mail must not."""
     line = source.body.line
+    if source.template in BUILT_IN:
+        yield from _check_own_mail(source, compiled)
     offers = next((one for one in compiled.variables if one.path.partition(".")[0] in ("offers", "items")), None)
     if source.kind == "transactional":
         if offers is not None:
@@ -144,6 +174,16 @@ def _law(source: TemplateSource, compiled: CompiledTemplate, workspace: Workspac
     if workspace is not None and source.topic is not None and source.topic not in workspace.topics:
         hint = did_you_mean(source.topic, workspace.topics) or "add it under `topics` in workspace.yaml"
         yield Fault(source.file, 1, 1, "E120", f"unknown topic '{source.topic}'", hint)
+
+
+def _check_own_mail(source: TemplateSource, compiled: CompiledTemplate) -> Iterable[Fault]:
+    """What a template must have that takes the place of one of ours."""
+    if source.kind != "transactional":
+        message = f"'{source.template}' takes the place of a mail that everybody gets who asked for it"
+        yield Fault(source.file, 1, 1, "E124", message, "add `kind: transactional`")
+    if not any(variable.path == BUTTON for variable in compiled.variables):
+        message = f"'{source.template}' does not show the link that it is sent for"
+        yield Fault(source.file, source.body.line, 1, "E101", message, 'add a link to "{{ links.button }}"')
 
 
 # -- segments and what names them -----------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from core.runtime import Runtime
 from customers.profiles import find_profile
 from customers.tables import IdentityKind, ProfileStatus
 from customers.workspace import Workspace, get_workspace
-from tracking.write_keys import find_read_key
+from tracking.events.write_keys import find_read_key
 
 _MOST_ENTRIES = 500
 _MAX_BODY = 10_000
@@ -173,7 +173,7 @@ def _may_read(runtime: Runtime, authorization: str) -> bool:
     if not keys:
         return False
     with runtime.database.read() as connection:
-        return any(find_read_key(connection, runtime.vault, key) is not None for key in keys)
+        return any(find_read_key(connection, runtime.vault, key, runtime.clock.now()) is not None for key in keys)
 
 
 def _offered_keys(authorization: str) -> list[str]:

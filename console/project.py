@@ -26,6 +26,7 @@ FOLDERS: Mapping[str, str] = {
     "offers": "offer",
     "campaigns": "campaign",
     "journeys": "journey",
+    "forms": "form",
 }
 TEMPLATES = "templates"
 _TEMPLATE_SUFFIXES = (".mjml", ".txt")

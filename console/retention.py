@@ -25,7 +25,8 @@ from customers.workspace import Workspace, get_workspace
 from delivery.tables import delivery_event, message
 from journeys.tables import enrolment, entry_refusal
 from recommender.tables import offer_decision
-from tracking.quarantine import destroy_old_day_keys
+from tracking.events.quarantine import destroy_old_day_keys
+from tracking.pages.signing_up.taking import delete_unconfirmed
 from tracking.tables import engagement_event
 
 # Nothing is let go of sooner: links, feedback, caps and waits look back so far.
@@ -157,6 +158,7 @@ def keep_retention(runtime: Runtime, now: datetime, *, batch: int = _BATCH, batc
     gone.append(
         Gone("quarantine", "refused events destroyed with the keys of their days", destroy_old_day_keys(runtime, now))
     )
+    gone.append(Gone("sign_ups", "sign-ups that nobody confirmed deleted", delete_unconfirmed(runtime, now)))
     gone.append(Gone("exports", "copies made for people deleted", delete_old_exports(runtime, now)))
     with runtime.database.transaction() as connection:
         save_position(connection, _LAST_RUN, Position(0, to_micros(now)))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from console.app import create_app
+from console.mail_first import mail_first
 from core.errors import EnvironmentFaultError
 from core.runtime import Runtime
 
@@ -56,7 +57,7 @@ def _listen(runtime: Runtime) -> socket.socket:
 def _server(runtime: Runtime) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(runtime),
+            mail_first(create_app(runtime)),
             loop="uvloop",
             http="httptools",
             access_log=False,

@@ -73,6 +73,7 @@ def transaction_column() -> Column[int]:
     return Column("transaction_no", BigInteger, nullable=False, default=_CurrentTransaction())
 
 
+RESTORED = "restored"  # a position by this name tells of the last restore: (from when it is, when), in microseconds
 _BEGINNING = -(2**62)  # a restore into a younger cluster moves the numbers of rows below 0
 
 

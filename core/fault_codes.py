@@ -358,6 +358,12 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "Make `within` shorter, or keep events longer.",
         ),
         (
+            "W207",
+            "webhook within a private network",
+            "Addresses that not everybody can reach are called only while messages go to the sandbox.",
+            "Use an https address that is reachable from outside.",
+        ),
+        (
             "W210",
             "picture without words",
             "Most mail programs show no picture until they are asked; until then its `alt` is all there is to read.",

@@ -74,6 +74,34 @@ class Settings:
     )
     sns_certificates: str = _setting("", "Folder with SNS signing certificates that are trusted without a download.")
     cors_origins: str = _setting("", "Comma-separated origins of the shop's pages that may post events from a browser.")
+    ingestion: str = _setting(
+        "",
+        "Where events, opens and clicks are durable when they are answered: in the `log` on this machine's disk, from "
+        "which they are loaded within seconds, or in the `database`. Default: `database` on SQLite, else `log`.",
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Comma-separated addresses or networks of the proxies in front of this server, whose `X-Forwarded-For` is "
+        "believed, such as `10.0.0.0/8`; `*` for a server that only its proxy can reach. Default: nobody's.",
+    )
+    networks: str = _setting(
+        "",
+        "File with networks of datacentres, scanners and relays, beside those that Postilion knows (see "
+        "`tracking/networks.txt`), to tell people from machines.",
+    )
+    events_per_key: str = _setting(
+        "20000",
+        "Events a second that one write key may post to one process; more is answered with 429. 0: no limit. A key's "
+        "own limit goes before it.",
+    )
+    events_per_network: str = _setting(
+        "1000", "Events a second that one client address may post with public write keys. 0: no limit."
+    )
+    cookie_countries: str = _setting(
+        "",
+        "Comma-separated ISO codes of countries where a browser may get the visitor cookie unless its user says no. "
+        "Everywhere else it is set under consent only. The country is that of your proxy's X-Country-Code header.",
+    )
     prefect_api_url: str = _setting("", "An existing Prefect server. Default: `postilion up` starts a private one.")
     prefect_port: str = _setting("4201", "Port of the private Prefect server.")
     workers: str = _setting("8", "Threads that hand messages to the provider.")
@@ -98,6 +126,17 @@ class Settings:
         if self.database.startswith("sqlite:///"):
             return f"sqlite:///{Path(self.database.removeprefix('sqlite:///')).with_name('keys.db')}"
         return self.database
+
+    @property
+    def has_log(self) -> bool:
+        """Whether what comes in goes by way of the ingestion log."""
+        if self.ingestion not in ("", "log", "database"):
+            raise InputError(f"POSTILION_INGESTION is {self.ingestion!r}: write log or database.")
+        return self.ingestion == "log" or (not self.ingestion and not self.database.startswith("sqlite"))
+
+    @property
+    def ingestion_folder(self) -> Path:
+        return self.state_folder / "ingest"
 
     @property
     def assets_folder(self) -> Path:
@@ -126,6 +165,14 @@ class Settings:
         return max(1, _number(self.workers, "POSTILION_WORKERS"))
 
     @property
+    def events_per_key_number(self) -> int:
+        return _number(self.events_per_key, "POSTILION_EVENTS_PER_KEY")
+
+    @property
+    def events_per_network_number(self) -> int:
+        return _number(self.events_per_network, "POSTILION_EVENTS_PER_NETWORK")
+
+    @property
     def capture_folder(self) -> Path | None:
         """Where messages end instead of being sent; None in earnest."""
         return Path(self.capture).expanduser().resolve() if self.capture else None
@@ -151,6 +198,10 @@ class Settings:
     @property
     def allowed_origins(self) -> frozenset[str]:
         return _words(self.cors_origins)
+
+    @property
+    def unasked_countries(self) -> frozenset[str]:
+        return _words(self.cookie_countries.upper())
 
     def key_path(self, workspace: str) -> Path:
         """The workspace key's file: outside the project folder and outside what a database backup holds."""

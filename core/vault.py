@@ -112,20 +112,33 @@ class Vault:
 
     def seal_for_day(self, purpose: str, value: str, day: date) -> bytes:
         """Seal text under the key of `day` (UTC), which is destroyed soon after: see `destroy_day_keys`."""
+        return self.seal_bytes_for_day(purpose, value.encode(), day)
+
+    def seal_bytes_for_day(self, purpose: str, value: bytes, day: date) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
-        text = self._days.get(day).encrypt(nonce, value.encode(), _bound(day.toordinal(), purpose))
+        text = self._days.get(day).encrypt(nonce, value, _bound(day.toordinal(), purpose))
         return _DAY + day.toordinal().to_bytes(_DAY_BYTES, "big") + nonce + text
 
     def open_for_day(self, purpose: str, sealed: bytes) -> str:
         """What `seal_for_day` was given. Raises NotFoundError when the day's key is gone."""
+        return self.open_bytes_for_day(purpose, sealed).decode()
+
+    def open_bytes_for_day(self, purpose: str, sealed: bytes) -> bytes:
+        """What `seal_bytes_for_day` was given. Raises NotFoundError when the day's key is gone."""
         number = int.from_bytes(sealed[1 : 1 + _DAY_BYTES], "big")
         cipher = self._days.find(number)
         if cipher is None:
             raise NotFoundError("the key of the day on which this arrived was destroyed: it cannot be read any more.")
+        nonce, text = sealed[1 + _DAY_BYTES :][:NONCE_BYTES], sealed[1 + _DAY_BYTES + NONCE_BYTES :]
         try:
-            return _decrypt(cipher, sealed[1 + _DAY_BYTES :], _bound(number, purpose))
+            return cipher.decrypt(nonce, text, _bound(number, purpose))
         except InvalidTag:
             raise PermanentError(f"a sealed value ({purpose}) does not open: wrong key or altered.") from None
+
+    @staticmethod
+    def day_of(sealed: bytes) -> date:
+        """The day (UTC) under whose key a value was sealed; told without opening it."""
+        return date.fromordinal(int.from_bytes(sealed[1 : 1 + _DAY_BYTES], "big"))
 
     def destroy_day_keys(self, before: date) -> int:
         """Destroy the keys of all days before `before`, and with them what they sealed; answers how many."""

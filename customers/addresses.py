@@ -33,6 +33,9 @@ NOBODY = frozenset(
         "test",
         "n/a",
         "[object object]",
+        "true",
+        "false",
+        "00000000-0000-0000-0000-000000000000",
     }
 )
 

@@ -108,15 +108,24 @@ def resolve_all(
     create: bool = True,
     linking: Sequence[Linking] | None = None,
     synthetic: bool = False,
+    claimed: bool = False,
     batch_id: int | None = None,
 ) -> list[int | None]:
     """`resolve` for many at once, whose identifiers are normalised already: what one row teaches, the next one knows.
 
     `linking` goes with `people`, strong by default. `synthetic` marks addresses that were made up and that only the
-    sandbox accepts; `batch_id` is the import that speaks.
+    sandbox accepts, `claimed` what only a public key says; `batch_id` is the import that speaks.
     """
     resolved = resolve_each(
-        connection, vault, people, now, create=create, linking=linking, synthetic=synthetic, batch_id=batch_id
+        connection,
+        vault,
+        people,
+        now,
+        create=create,
+        linking=linking,
+        synthetic=synthetic,
+        claimed=claimed,
+        batch_id=batch_id,
     )
     return [one.profile_id for one in resolved]
 
@@ -130,6 +139,7 @@ def resolve_each(
     create: bool = True,
     linking: Sequence[Linking] | None = None,
     synthetic: bool = False,
+    claimed: bool = False,
     lookups: Sequence[Mapping[IdentityKind, str]] | None = None,
     start: Callable[[int, int], ProfileStart] | None = None,
     batch_id: int | None = None,
@@ -166,7 +176,15 @@ def resolve_each(
     if not create:
         return found
     current = write_identities(
-        connection, vault, known.new_identities, known.makers, now, synthetic=synthetic, start=start, batch_id=batch_id
+        connection,
+        vault,
+        known.new_identities,
+        known.makers,
+        now,
+        synthetic=synthetic,
+        claimed=claimed,
+        start=start,
+        batch_id=batch_id,
     )
     real = [HandOver(one.visitor, current.get(one.old, one.old), current.get(one.new, one.new)) for one in moves]
     merged = hand_over(connection, real, now)

@@ -28,7 +28,7 @@ _PROFILE_COLUMNS = (
     *("batch_id", "timezone", "country", "locale", "birth_month", "birth_day", "attributes", "sealed_attributes"),
 )
 _IDENTITY_COLUMNS = (
-    *("profile_id", "kind", "lookup", "sealed", "is_verified", "is_synthetic", "created_at", "batch_id"),
+    *("profile_id", "kind", "lookup", "sealed", "is_verified", "is_synthetic", "is_claimed", "created_at", "batch_id"),
 )
 
 Gained = tuple[int, IdentityKind, str, str]  # profile (negative: yet to be made), kind, lookup, value
@@ -63,6 +63,7 @@ def write_identities(
     now: datetime,
     *,
     synthetic: bool = False,
+    claimed: bool = False,
     start: Callable[[int, int], ProfileStart] | None = None,
     batch_id: int | None = None,
 ) -> dict[int, int]:
@@ -84,7 +85,7 @@ def write_identities(
     for owner, kind, lookup, value in gained:
         is_address = kind in _SEALED_KINDS
         sealed = vault.seal(owner, _COLUMNS_OF[kind], value) if is_address else None
-        row = (owner, kind.value, lookup, sealed, False, synthetic and is_address, created_at, batch_id)
+        row = (owner, kind.value, lookup, sealed, False, synthetic and is_address, claimed, created_at, batch_id)
         rows[owner in new].append(row)
     insert_fresh(connection, identity, _IDENTITY_COLUMNS, rows[True])
     insert_rows(connection, identity, _IDENTITY_COLUMNS, rows[False])

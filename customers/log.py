@@ -1,26 +1,27 @@
 """The customer log: what happened, once each, in the order in which it became known.
 
-Upper packages append to it and read it by cursor. Properties that are declared stand in clear; others count as personal
-and are sealed under the profile, or left out while nobody is known. Nothing in the log is ever changed.
+Upper packages append to it and read it by cursor. Properties that are declared stand in clear; others, and values of
+another kind than the declared one, count as personal and are sealed under the profile, or left out while nobody is
+known. Nothing in the log is ever changed.
 """
 
 from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from core.bulk import insert_few
 from core.clock import to_micros
 from core.cursors import Position, current_transaction, read_after
-from core.database import insert_ignore
 from core.vault import Vault
+from customers.event_departures import count_departures, find_departures, fits
 from customers.own_events import OWN_EVENTS
 from customers.tables import customer_event, event_key
 from customers.workspace import Workspace
@@ -42,6 +43,7 @@ class NewEvent:
     profile_id: int | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     is_historical: bool = False
+    visitor_id: int | None = None  # the visitor by whom alone it is known whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,12 @@ def append_events(
     """
     fresh = _fresh(connection, events, received_at, batch_id)
     if fresh:
+        said = ((event.name, event.properties) for event in fresh if event.name not in OWN_EVENTS)
+        count_departures(connection, find_departures(workspace, said), received_at)
         rows = _rows(vault, workspace, fresh, received_at)
-        connection.execute(insert(customer_event), [{**row, "batch_id": batch_id} for row in rows])
+        values = [(*row.values(), batch_id) for row in rows]
+        computed = {"transaction_no": current_transaction(connection)}
+        insert_few(connection, customer_event, (*rows[0], "batch_id"), values, computed=computed)
     return len(fresh)
 
 
@@ -132,8 +138,9 @@ def _fresh(
     first_by_key: dict[str, NewEvent] = {}
     for event in events:
         first_by_key.setdefault(event.key, event)
-    keys = [{"key": key, "received_at": received_at, "batch_id": batch_id} for key in first_by_key]
-    new = {key for (key,) in insert_ignore(connection, event_key, keys, returning=["key"])}
+    at = to_micros(received_at)
+    keys = [(key, at, batch_id) for key in first_by_key]
+    new = set(insert_few(connection, event_key, ("key", "received_at", "batch_id"), keys, returning="key"))
     return [event for key, event in first_by_key.items() if key in new]
 
 
@@ -142,16 +149,14 @@ def _rows(
 ) -> list[dict[str, Any]]:
     rows, to_seal, dropped_count = [], [], 0
     for event in events:
-        spec = OWN_EVENTS.get(event.name) or workspace.events.get(event.name)
-        declared = spec.properties if spec else {}
-        plain = {name: _composed(value) for name, value in event.properties.items() if name in declared}
+        plain = {name: _composed(value) for name, value in _declared(workspace, event)}
         personal = len(plain) < len(event.properties)
         row = _row(event, plain, received_at)
         rows.append(row)
         if personal and event.profile_id is None:
             dropped_count += 1
         elif personal:
-            rest = {name: value for name, value in event.properties.items() if name not in declared}
+            rest = {name: value for name, value in event.properties.items() if name not in plain}
             to_seal.append((row, event.profile_id, rest))
     vault.prepare(profile_id for _row, profile_id, _rest in to_seal if profile_id is not None)
     for row, profile_id, rest in to_seal:
@@ -162,16 +167,32 @@ def _rows(
     return rows
 
 
+def _declared(workspace: Workspace, event: NewEvent) -> Iterator[tuple[str, Any]]:
+    """The properties that may stand in clear: those that are declared, with a value of the declared kind."""
+    own = OWN_EVENTS.get(event.name)
+    if own is not None:
+        yield from ((name, value) for name, value in event.properties.items() if name in own.properties)
+        return
+    spec = workspace.events.get(event.name)
+    kinds = spec.properties if spec else {}
+    for name, value in event.properties.items():
+        kind = kinds.get(name)
+        if kind is not None and fits(kind, value):
+            yield name, value
+
+
 def _row(event: NewEvent, plain: Mapping[str, Any], received_at: datetime) -> dict[str, Any]:
+    """The columns and their values, as the driver takes them."""
     return {
         "profile_id": event.profile_id,
         "name": event.name,
-        "occurred_at": event.occurred_at,
-        "received_at": received_at,
+        "occurred_at": to_micros(event.occurred_at),
+        "received_at": to_micros(received_at),
         "source": event.source,
         "is_historical": event.is_historical,
-        "properties": plain,
+        "properties": _encode(plain).decode(),
         "sealed_properties": None,
+        "visitor_id": event.visitor_id,
     }
 
 

@@ -42,6 +42,7 @@ class NewOrder:
     currency: str
     lines: Sequence[NewLine]
     decision_id: str | None = None
+    visitor_id: int | None = None  # the visitor by whom alone it is known whose it is
 
 
 def order_key(source: str, number: str) -> str:
@@ -89,6 +90,7 @@ def order_event(
     skus: Iterable[str],
     source: str,
     is_historical: bool,
+    visitor_id: int | None = None,
 ) -> NewEvent:
     """`order_placed` or `order_returned`. Items and skus (sorted, once each) leave out fees, the total does not."""
     return NewEvent(
@@ -105,6 +107,7 @@ def order_event(
             "skus": sorted(set(skus)),
         },
         is_historical=is_historical,
+        visitor_id=visitor_id,
     )
 
 
@@ -121,6 +124,7 @@ def _event(order: NewOrder, source: str, is_historical: bool) -> NewEvent:
         skus=[line.sku for line in products],
         source=source,
         is_historical=is_historical,
+        visitor_id=order.visitor_id,
     )
 
 
@@ -134,6 +138,7 @@ def _row(order: NewOrder) -> dict[str, Any]:
         "total": sum(line.amount for line in order.lines),
         "line_count": len(order.lines),
         "decision_id": order.decision_id,
+        "visitor_id": order.visitor_id,
     }
 
 

@@ -34,10 +34,12 @@ _CHANNELS = {IdentityKind.EMAIL: ("email", "letter"), IdentityKind.PHONE: ("sms"
 # Packages above bind addresses too. Their tables are named, not imported, because imports run downward only.
 _CONSENT_HANDLE = table("consent_handle", column("handle"), column("lookup"))
 _MESSAGE = table("message", column("id"), column("lookup"))
+_SIGN_UP = table("sign_up", column("id"), column("lookup"))
 BOUND_TO_ADDRESSES: Mapping[str, tuple[TableClause | Any, str]] = {
     "consents": (consent_entry, "id"),
     "unsubscribe links": (_CONSENT_HANDLE, "handle"),
     "messages": (_MESSAGE, "id"),
+    "sign-ups": (_SIGN_UP, "id"),
 }
 
 
@@ -71,7 +73,7 @@ def adopt_old_lookups(connection: Connection, vault: Vault, kind: str, values: C
         return
     current = {old: new for value in values for new, *olds in (vault.blind_indexes(kind, value),) for old in olds}
     for some in batches(list(current), _LOOKUP_BATCH):
-        for bound, key in ((consent_entry, "id"), (_CONSENT_HANDLE, "handle")):
+        for bound, key in ((consent_entry, "id"), (_CONSENT_HANDLE, "handle"), (_SIGN_UP, "id")):
             rows = connection.execute(select(bound.c[key], bound.c.lookup).where(bound.c.lookup.in_(some))).all()
             _rename(connection, bound, key, rows, current)
         channels = _CHANNELS[IdentityKind(kind)]

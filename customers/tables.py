@@ -133,6 +133,9 @@ identity = Table(
     Column("is_verified", Boolean, nullable=False, default=False),
     Column("origin_profile_id", Id),  # before a merge: whose it was, and whose key seals it; None is the same
     Column("is_synthetic", Boolean, nullable=False, default=False),  # made up by an import; only the sandbox accepts it
+    Column(
+        "is_claimed", Boolean, nullable=False, default=False, server_default=text("false")
+    ),  # only a public key says so
     Column("created_at", Instant, nullable=False),
     Column("batch_id", Id),  # the import that brought it
     Index("uq_identity_lookup", "kind", "lookup", "profile_id", unique=True),
@@ -147,6 +150,50 @@ identity = Table(
     ),
     info=personal(
         "addresses and names we know you by", OnErasure.DELETE, sealed={"sealed": "identity.{kind}"}, moves=True
+    ),
+)
+
+visitor_link = Table(
+    "visitor_link",  # append-only: what calls said of whose a visitor is, see customers/visitor_links.py
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("visitor_id", Id, nullable=False),  # of its identity
+    Column("kind", String(10), nullable=False),  # LinkKind
+    Column("profile_id", Id, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("key", String(200), nullable=False),  # of the call, or a constant where only the earliest is kept
+    Column("said_by", String(200), nullable=False),  # the key of the call; settles ties
+    Index("uq_visitor_link_visitor_id", "visitor_id", "kind", "profile_id", "key", unique=True),
+    Index("ix_visitor_link_profile_id", "profile_id", "kind"),
+    info=personal("which browsers were found to be yours", OnErasure.DELETE),
+)
+
+visitor_tenure = Table(
+    "visitor_tenure",  # derived from visitor_link; only of visitors who have had several owners
+    metadata,
+    Column("visitor_id", Id, primary_key=True, autoincrement=False),
+    Column("since", Instant, primary_key=True, autoincrement=False),  # the first one began at all times
+    Column("profile_id", Id, nullable=False),
+    Index("ix_visitor_tenure_profile_id", "profile_id"),
+    sqlite_with_rowid=False,
+    info=personal("from when to when a shared browser was yours", OnErasure.DELETE),
+)
+
+stated_attribute = Table(
+    "stated_attribute",  # what identify calls said, so that the newest word holds in whichever order they come
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("profile_id", Id, nullable=False),
+    Column("visitor_id", Id),  # said by a visitor alone: the row follows whose the visitor is
+    Column("name", String(100), nullable=False),
+    Column("is_claimed", Boolean, nullable=False),  # by a public key, whose word yields to a secret one's
+    Column("occurred_at", Instant, nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("ix_stated_attribute_profile_id", "profile_id", "name"),
+    Index("ix_stated_attribute_visitor_id", "visitor_id"),
+    info=personal(
+        "what you told the website about yourself", OnErasure.DELETE, sealed={"sealed": "stated_attribute.value"}
     ),
 )
 
@@ -183,6 +230,7 @@ customer_event = Table(
     Column("properties", Document, nullable=False, default=dict),
     Column("sealed_properties", LargeBinary),  # what workspace.yaml does not declare
     Column("origin_profile_id", Id),  # before a merge: whose it was, and whose key seals it; None is the same
+    Column("visitor_id", Id),  # the identity of the visitor by whom alone it became somebody's
     Column("batch_id", Id),  # the import that brought it
     Index("ix_customer_event_transaction_no_id", "transaction_no", "id"),
     Index("ix_customer_event_profile_id_name_occurred_at", "profile_id", "name", "occurred_at"),
@@ -211,6 +259,7 @@ customer_order = Table(
     Column("line_count", Integer, nullable=False, default=0),
     Column("decision_id", String(36)),  # the offer decision it is credited to by the shop
     Column("origin_profile_id", Id),  # whose it was before a merge
+    Column("visitor_id", Id),  # as in customer_event
     Column("batch_id", Id),
     Index("ix_customer_order_profile_id_placed_at", "profile_id", "placed_at"),
     Index("ix_customer_order_transaction_no_id", "transaction_no", "id"),
@@ -300,14 +349,28 @@ import_batch = Table(
     info=IMPERSONAL,
 )
 
+event_departure = Table(
+    "event_departure",  # what events bring that workspace.yaml does not declare, see customers/event_departures.py
+    metadata,
+    Column("event", String(100), primary_key=True),
+    Column("property", String(100), primary_key=True),  # "" is the event itself
+    Column("found", String(10), primary_key=True),  # the kind of its values
+    Column("event_count", BigInteger, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+    info=IMPERSONAL,
+)
+
 write_key = Table(
     "write_key",
     metadata,
     Column("lookup", String(64), primary_key=True),  # keyed hash: the key itself is shown once and not kept
-    Column("kind", String(10), nullable=False),  # public | secret
+    Column("kind", String(10), nullable=False),  # public | secret | read
     Column("name", String(50), nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("revoked_at", Instant),
+    Column("revoked_at", Instant),  # in the future while a rotated key is still good
+    Column("events_per_second", Integer),  # the key's own limit
     info=IMPERSONAL,
 )
 

@@ -23,7 +23,6 @@ from core.errors import ConflictError, NotFoundError
 NOT_YET: tuple[tuple[str, ...], ...] = (
     ("approve",),
     ("tracking", "domain"),
-    ("tracking", "utm"),
 )
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
@@ -122,6 +121,16 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookSpec:
+    """A system that is called with what happens: `events` by name, None for all; at most `batch` of them a call."""
+
+    url: str
+    events: frozenset[str] | None = None
+    is_personal: bool = False
+    batch: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """One shop. `global_holdout` is a percentage, 0 to 100; `tracking` is as written (domain, opens, utm)."""
 
@@ -146,6 +155,8 @@ class Workspace:
     approve_above: int | None = None
     domain_pace: Mapping[str, float] = field(default_factory=dict)  # mails a second, by the recipients' domain
     warm_up: WarmUp | None = None
+    webhooks: Mapping[str, WebhookSpec] = field(default_factory=dict)
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # own words on pages, by language and name
 
     def get_sender(self, channel: str, name: str | None = None) -> Sender:
         """The sender called `name`, or the first of `channel`."""
@@ -210,6 +221,8 @@ def parse_workspace(document: Mapping[str, Any]) -> Workspace:
         approve_above=_mapping(document, "approve").get("above"),
         domain_pace={name.lower(): _per_second(rate) for name, rate in _domains(document).items()},
         warm_up=_warm_up(_mapping(document, "pace").get("warm_up")),
+        webhooks={key: _webhook(spec) for key, spec in _mapping(document, "webhooks").items()},
+        texts=_mapping(document, "texts"),
     )
 
 
@@ -234,6 +247,11 @@ def _sender(spec: Mapping[str, Any]) -> Sender:
         spec.get("transport"),
         spec.get("voice"),
     )
+
+
+def _webhook(spec: Mapping[str, Any]) -> WebhookSpec:
+    events = None if spec["events"] == "all" else frozenset(spec["events"])
+    return WebhookSpec(spec["url"], events, bool(spec.get("personal")), spec.get("batch", 100))
 
 
 def _hours(spec: Mapping[str, Any]) -> Hours:

@@ -16,6 +16,7 @@ from core.vault import Vault
 from core.zones import find_zone
 from customers.consent import ConsentStatus, consent_of
 from customers.ownership import survivors_of
+from customers.pausing import find_paused
 from customers.profiles import Address, Profile, load_profiles
 from customers.suppression import find_suppressed
 from customers.tables import ProfileStatus
@@ -60,6 +61,7 @@ def gather_facts(
         addresses = {key: one if one and not one.is_synthetic else None for key, one in addresses.items()}
     suppressed = _suppressed(connection, rows, addresses)
     consents = _consents(connection, rows, addresses, now)
+    paused = _paused(connection, rows, addresses, now)
     occupying = _occupying(connection, rows, now)
     gathered = {}
     for row in rows:
@@ -72,6 +74,7 @@ def gather_facts(
                 has_objected=profile.objected_at is not None,
                 has_address=address is not None,
                 is_suppressed=address is not None and (row.channel, address.lookup) in suppressed,
+                is_paused=row.id in paused,
                 consent=consents.get(row.id, ConsentStatus.UNKNOWN),
                 expires_at=row.expires_at,
                 is_held_out=is_globally_held_out(workspace, row.profile_id),
@@ -127,6 +130,21 @@ def _consents(
         found = consent_of(connection, channel, topic, sorted(set(lookups.values())), now)
         states |= {message_id: found.get(lookup, ConsentStatus.UNKNOWN) for message_id, lookup in lookups.items()}
     return states
+
+
+def _paused(
+    connection: Connection, rows: Sequence[MessageRow], addresses: Mapping[str, Address | None], now: datetime
+) -> set[str]:
+    """The ids of marketing messages to people who asked for a pause."""
+    groups: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        if row.kind == MessageKind.MARKETING and (address := addresses[row.id]):
+            groups[row.channel][row.id] = address.lookup
+    found: set[str] = set()
+    for channel, lookups in groups.items():
+        quiet = find_paused(connection, channel, sorted(set(lookups.values())), now)
+        found |= {message_id for message_id, lookup in lookups.items() if lookup in quiet}
+    return found
 
 
 def _legal_rule(workspace: Workspace, row: MessageRow, profile: Profile, address: Address | None) -> LegalRule | None:

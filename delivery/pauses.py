@@ -16,7 +16,7 @@ from delivery.tables import pause as pause_table
 
 EVERYTHING = "everything"
 BY_HAND = "stopped by hand"
-_KINDS = ("channel", "sender", "campaign", "journey", "api")
+_KINDS = ("channel", "sender", "campaign", "journey", "api", "webhook")
 _MAX_CAUSE = 300
 
 

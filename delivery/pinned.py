@@ -18,7 +18,7 @@ from delivery.envelope import MessageRow
 from delivery.tables import OriginKind
 
 PINNED = "to"  # its place in the context
-_PINNING = frozenset({OriginKind.API.value, OriginKind.TEST.value})
+_PINNING = frozenset({OriginKind.API.value, OriginKind.SYSTEM.value, OriginKind.TEST.value})
 _CONTEXT = "message.context"
 
 

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NO_ADDRESS = "no_address"
     SUPPRESSED = "suppressed"
     CONSENT = "consent"
+    PAUSED = "paused"
     EXPIRED = "expired"
     HOLDOUT = "holdout"
     LEGAL_HOURS = "legal_hours"
@@ -103,6 +104,7 @@ class MessageFacts:
     consent: ConsentStatus
     is_restricted: bool = False
     has_objected: bool = False
+    is_paused: bool = False
     expires_at: datetime | None = None
     is_held_out: bool = False
     zone: ZoneInfo | None = None
@@ -126,6 +128,8 @@ def decide(facts: MessageFacts, now: datetime) -> Decision:
         return Drop(Reason.SUPPRESSED)
     if is_marketing and facts.consent is not ConsentStatus.GRANTED:
         return Drop(Reason.CONSENT)
+    if is_marketing and facts.is_paused:
+        return Drop(Reason.PAUSED)
     if facts.expires_at is not None and now >= facts.expires_at:
         return Drop(Reason.EXPIRED)
     if is_marketing and facts.is_held_out:

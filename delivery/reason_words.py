@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     Reason.NO_ADDRESS: "there is no address for this channel",
     Reason.SUPPRESSED: "the address bounced, complained, opted out, or was stopped by hand",
     Reason.CONSENT: "no consent for this channel and topic is in force",
+    Reason.PAUSED: "the person asked for a pause, which is not over",
     Reason.EXPIRED: "it could not go out before `expires_after` was over",
     Reason.HOLDOUT: "the person is in the workspace's `global_holdout`",
     Reason.LEGAL_HOURS: "the places where the person may be have no hour in common that `legal_hours` allows",

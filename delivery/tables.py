@@ -49,6 +49,7 @@ class OriginKind(StrEnum):
     JOURNEY = "journey"
     API = "api"  # a call of the transactional API
     REPLY = "reply"  # an answer to STOP, START or HELP
+    SYSTEM = "system"  # a mail of our own: a sign-up to confirm, or the link to somebody's data
     TEST = "test"  # a marked copy for whoever made the template; in no statistics
 
 
@@ -174,7 +175,7 @@ delivery_event = Table(
 pause = Table(
     "pause",
     metadata,
-    Column("scope", String(100), primary_key=True),  # everything | channel:email | sender:x | campaign:x | journey:x
+    Column("scope", String(100), primary_key=True),  # everything | channel:email | sender:x | campaign:x | webhook:x
     Column("cause", String(300), nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
@@ -198,7 +199,7 @@ send_rate = Table(
 alarm = Table(
     "alarm",  # what somebody should look at, told once when it begins
     metadata,
-    Column("name", String(150), primary_key=True),  # silence:email | feedback:campaign:x
+    Column("name", String(150), primary_key=True),  # silence:email | feedback:campaign:x | webhook:x
     Column("cause", String(300), nullable=False),
     Column("since", Instant, nullable=False),
     info=IMPERSONAL,

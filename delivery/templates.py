@@ -50,6 +50,11 @@ _PIXEL = (
     '{% if links.pixel | default %}<img src="{{ links.pixel }}" width="1" height="1" alt="" '
     'style="display:block;border:0;width:1px;height:1px" />{% endif %}'
 )
+# Without a word and without a size: what follows it follows everything.
+_DECOY = (
+    '{% if links.decoy | default %}<a href="{{ links.decoy }}" aria-hidden="true" tabindex="-1" '
+    'style="display:none;width:0;height:0;overflow:hidden;font-size:0;line-height:0;mso-hide:all"></a>{% endif %}'
+)
 _UNSUBSCRIBE = re.compile(r'<a\s[^<>]*href="\{\{[-+]?\s*links\.(?:unsubscribe|preferences)\b')
 # MJML's default font is fetched from its maker, which would tell it who reads which mail.
 _REMOTE_FONTS = re.compile(
@@ -159,7 +164,7 @@ def _compile_mail(source: TemplateSource, places: Places) -> CompiledTemplate:
     else:
         block_words = vocabulary.words.block_pattern
         own_text = vocabulary.restore(write_plain_text(html, block_words), is_html=False)
-    pixel = vocabulary.add(Meaning(_PIXEL, "", 0))
+    pixel = vocabulary.add(Meaning(_PIXEL + _DECOY, "", 0))
     whole = vocabulary.restore(html.replace("</body>", f"{pixel}</body>"), is_html=True)
     return _compiled(
         source,
@@ -316,9 +321,10 @@ def render(
     """The message of one recipient.
 
     `context` holds plain data (dict, list, text, numbers, dates) under the roots `profile entry steps offers links
-    campaign items`; with `links.pixel` a mail gets the open pixel. `write_link(number, url)` answers the address that
-    stands in the message for that link of `compiled.links`; `url` is None where the template knows it, else this
-    recipient's own, absolute http(s) and checked. Assets lie below `assets_url`. Raises `RenderError`.
+    campaign items`; with `links.pixel` a mail gets the open pixel, with `links.decoy` the link that nobody sees.
+    `write_link(number, url)` answers the address that stands in the message for that link of `compiled.links`; `url` is
+    None where the template knows it, else this recipient's own, absolute http(s) and checked. Assets lie below
+    `assets_url`. Raises `RenderError`.
     """
     values = _values(compiled, context)
     values[ASSETS_URL] = f"{assets_url.rstrip('/')}/"

@@ -1,7 +1,7 @@
 """Which addresses a webhook may have, as far as the address itself tells. Pure: no name is looked up here.
 
 Only https, only names and addresses that everybody can reach, and no password in it. What a name resolves to is judged
-when it is called (delivery/providers/webhook.py).
+when it is called (delivery/providers/pinned_https.py).
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.pages import commands, events, fault_codes, reasons, settings, steps, tables, yaml_files
+from docs.pages import commands, events, fault_codes, openapi, reasons, settings, steps, tables, yaml_files
 
 FOLDER = Path(__file__).parent / "reference"
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "api.html": openapi.render,
     "commands.md": commands.render,
     "events.md": events.render,
     "fault-codes.md": fault_codes.render,

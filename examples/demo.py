@@ -108,7 +108,7 @@ def _run(show: Show) -> None:
     commands.run("segments", "refresh")
     commands.run("recommend", "mine")
     commands.run("recommend", "rules", "--limit", "8")
-    write_key = commands.ask("write-key", "shop")["key"]
+    write_key = commands.ask("write-key", "create", "shop")["key"]
     clock = ManualClock(show.now)
     options = ["--port", str(sandbox_port), "--folder", str(BUILD / "sandbox"), "--rate", "500"]
     with (

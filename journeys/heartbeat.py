@@ -33,6 +33,7 @@ from journeys.tick import tick
 from segments.case_refresh import refresh_after_cases
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
+from tracking.outgoing.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -151,12 +152,14 @@ class Heart:
         self._is_stopped = is_stopped
         self._worker: DeliveryWorker | None = None
         self._transports: Transports | None = None
+        self._turns = Turns(runtime, is_stopped=is_stopped)
         self._workspace: tuple[Workspace, datetime] | None = None
         self._parts = (
             _Part("merged people", self._follow),  # before whatever asks whose something is
             _Part("journeys", self._advance),
             _Part("messages", self._deliver),
             _Part("opens and clicks", self._settle),
+            _Part("events out", self._hand_out),
             _Part("orders", self._credit, _MINUTE),
             _Part("segments that ask for cases", self._refresh, _MINUTE),
             _Part("launches", self._finish, _MINUTE),
@@ -174,6 +177,7 @@ class Heart:
             self._worker.close()
         if self._transports is not None:
             self._transports.close()
+        self._turns.close()
 
     def _run(self, part: _Part, now: datetime) -> bool:
         if part.next_at is not None and now < part.next_at:
@@ -218,12 +222,22 @@ class Heart:
 
     def _settle(self, now: datetime) -> bool:
         runtime = self._runtime
+        workspace = self._known_workspace(now)
         with runtime.database.transaction() as connection:
-            if self._workspace is None or now - self._workspace[1] >= _MINUTE:
-                self._workspace = get_workspace(connection), now
-            settled = settle_engagement(connection, runtime.vault, self._workspace[0], now, limit=_ACTS_AT_ONCE)
+            settled = settle_engagement(connection, runtime.vault, workspace, now, limit=_ACTS_AT_ONCE)
         self.tally.counts["opens and clicks weighed"] += settled
         return settled == _ACTS_AT_ONCE
+
+    def _known_workspace(self, now: datetime) -> Workspace:
+        if self._workspace is None or now - self._workspace[1] >= _MINUTE:
+            with self._runtime.database.read() as connection:
+                self._workspace = get_workspace(connection), now
+        return self._workspace[0]
+
+    def _hand_out(self, now: datetime) -> bool:
+        """Calls are made by threads of their own: a receiver that takes its time delays no journey."""
+        self.tally.counts += self._turns.begin(self._known_workspace(now), now)
+        return False
 
     def _credit(self, now: datetime) -> bool:
         with self._runtime.database.transaction() as connection:

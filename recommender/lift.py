@@ -13,6 +13,7 @@ from math import sqrt
 from sqlalchemy import BigInteger, Connection, and_, func, select, type_coerce
 
 from customers.tables import OrderKind, customer_order
+from recommender.credit import OfferCredit, credit_of
 from recommender.tables import offer_decision
 
 _NORMAL_95 = 1.959963984540054
@@ -54,7 +55,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class OfferLift:
-    """`buyers` is a difference of shares (0 to 1), `revenue` one of minor units a profile; None with an empty arm."""
+    """`buyers` is a difference of shares (0 to 1), `revenue` one of minor units a profile; None with an empty arm.
+
+    `credit` is what came from the offer by its links, caused by it or not.
+    """
 
     offer: str
     currency: str
@@ -63,6 +67,7 @@ class OfferLift:
     held_out: Arm
     buyers: Difference | None
     revenue: Difference | None
+    credit: OfferCredit
 
 
 def measure_lift(
@@ -125,6 +130,7 @@ def measure_lift(
         held_out,
         difference_of_shares(treated, held_out) if comparable else None,
         difference_of_means(treated, held_out) if comparable else None,
+        credit_of(connection, offer, start=start, end=end, currency=currency, window=window),
     )
 
 

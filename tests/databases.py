@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.programs import MissingProgramError, install_packages, works
+
 _DEBIAN = Path("/usr/lib/postgresql")
 _CLUSTER_DEFAULTS = Path("/etc/postgresql-common/createcluster.d/no-main-cluster-for-tests.conf")
 INSTALL_BY_HAND = "sudo apt-get install -y postgresql"
@@ -36,10 +38,6 @@ timezone = 'Asia/Kathmandu'
 """
 
 
-class MissingPostgresqlError(Exception):
-    """PostgreSQL is not installed and cannot be; the message says what to run."""
-
-
 def find_programs() -> Path | None:
     """The folder with the newest `initdb` and `pg_ctl` of this machine; Debian keeps them off the PATH."""
     installed = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda program: float(program.parts[-3]))
@@ -52,12 +50,8 @@ def find_programs() -> Path | None:
 def install() -> Path:
     """Installs Debian's PostgreSQL without the server that the package would start on port 5432."""
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if not shutil.which("apt-get") or (sudo and not _works([*sudo, "true"])):
-        raise MissingPostgresqlError(
-            f"PostgreSQL is missing and may not be installed from here; run: {INSTALL_BY_HAND}"
-        )
-    print("PostgreSQL is missing: installing Debian's package", flush=True)
-    apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+    if sudo and not works([*sudo, "true"]):
+        raise MissingProgramError(f"PostgreSQL is missing and may not be installed from here; run: {INSTALL_BY_HAND}")
     subprocess.run([*sudo, "mkdir", "-p", _CLUSTER_DEFAULTS.parent], check=True)
     subprocess.run(
         [*sudo, "tee", _CLUSTER_DEFAULTS],
@@ -66,15 +60,12 @@ def install() -> Path:
         stdout=subprocess.DEVNULL,
     )
     try:
-        for words in (["update"], ["install", "-y", "--no-install-recommends", "postgresql"]):
-            done = subprocess.run([*apt, *words], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise MissingPostgresqlError(f"apt-get {words[0]} failed: {done.stderr.strip()[-800:]}")
+        install_packages("postgresql")
     finally:
         subprocess.run([*sudo, "rm", "-f", _CLUSTER_DEFAULTS], check=True)
     programs = find_programs()
     if programs is None:
-        raise MissingPostgresqlError(f"Debian's package brought no initdb to {_DEBIAN}; run: {INSTALL_BY_HAND}")
+        raise MissingProgramError(f"Debian's package brought no initdb to {_DEBIAN}; run: {INSTALL_BY_HAND}")
     return programs
 
 
@@ -193,10 +184,6 @@ def _run(command: list[str | Path], folder: Path) -> None:
         raise RuntimeError(f"{Path(command[0]).name} failed: {said.strip()[-1500:]}")
 
 
-def _works(command: list[str]) -> bool:
-    return bool(shutil.which(command[0])) and subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -207,7 +194,7 @@ def _free_port() -> int:
 def main() -> int:
     try:
         programs = find_programs() or install()
-    except MissingPostgresqlError as error:
+    except MissingProgramError as error:
         # Only the gate insists: a person without PostgreSQL still gets the tests on SQLite.
         print(error, file=sys.stderr)
         return 3 if os.environ.get("CI") else 0

@@ -98,7 +98,7 @@ WORDS: list[tuple[str, Iterable[str]]] = [
     ("journeys.md", VERBS),
     ("privacy.md", Basis),
     ("segments.md", (*LEAVES, *NOT_YET)),
-    ("tracking.md", RATIOS),
+    ("people-and-machines.md", RATIOS),
 ]
 
 

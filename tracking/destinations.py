@@ -1,7 +1,8 @@
 """Where a click leads: read from what was stored when the message was sent, never from the address that was clicked.
 
-Static links come from the template version that was rendered, the others from the message's own row. What was asked
-once is remembered, within bounds, so that readers get where they want to go even while the database is away.
+Static links come from the template version that was rendered, the others from the message's own row; campaign
+parameters are added by the rules that were in force when the message was made. What was asked once is remembered,
+within bounds, so that readers get where they want to go even while the database is away.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from core.database import Database
 from core.definitions import definition
@@ -20,13 +22,15 @@ from core.errors import ConfigError, NotFoundError
 from core.vault import Vault
 from delivery.front_matter import parse_template
 from delivery.link_rewriting import InvalidUrlError, TemplateLink, check_url
-from delivery.tables import message
+from delivery.tables import OriginKind, message
 from delivery.template_enclosures import enclosures_of
 from delivery.templates import compile_template
 from tracking.links import template_number
+from tracking.utm import UtmRules, parse_utm, with_utm
 
 _REMEMBERED_CLICKS = 20_000
 _REMEMBERED_TEMPLATES = 256
+_REMEMBERED_LAUNCHES = 256
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -34,7 +38,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An absolute http(s) address, and the tag that the template gives the link."""
+    """An absolute http(s) address, campaign parameters and all, and the tag that the template gives the link."""
 
     url: str
     tag: str | None
@@ -48,6 +52,7 @@ class Destinations:
         self._vault = vault
         self._clicks = _Memory[tuple[int, int], Destination](_REMEMBERED_CLICKS)
         self._templates = _Memory[tuple[str, str], Mapping[int, TemplateLink]](_REMEMBERED_TEMPLATES)
+        self._launches = _Memory[str, tuple[str, UtmRules | None]](_REMEMBERED_LAUNCHES)
 
     def remembered(self, token_id: int, link_no: int) -> Destination | None:
         """The destination if it was asked for before; touches no database."""
@@ -71,6 +76,14 @@ class Destinations:
                 message.c.template,
                 message.c.template_hash,
                 message.c.links,
+                message.c.channel,
+                message.c.topic,
+                message.c.origin_kind,
+                message.c.origin,
+                message.c.origin_id,
+                message.c.step,
+                message.c.variant,
+                message.c.created_at,
             ).where(message.c.token_id == token_id)
         ).one_or_none()
         if row is None or row.template_hash is None:
@@ -80,9 +93,29 @@ class Destinations:
             return None
         try:
             url = link.url or self._own_links(row.origin_profile_id or row.profile_id, row.links).get(str(link_no))
-            return Destination(check_url(url), link.tag)
+            return Destination(self._with_utm(connection, row, link, check_url(url)), link.tag)
         except InvalidUrlError:
             return None
+
+    def _with_utm(self, connection: Connection, row: Row[Any], link: TemplateLink, url: str) -> str:
+        is_campaign = row.origin_kind == OriginKind.CAMPAIGN
+        found = self._launches.get(row.origin_id) if is_campaign else None
+        if found is None:
+            found = _utm_rules(connection, row.origin if is_campaign else None, row.created_at)
+            if is_campaign:
+                self._launches.put(row.origin_id, found)
+        workspace, rules = found
+        words = {
+            "workspace": workspace,
+            "campaign": row.origin,
+            "channel": row.channel,
+            "link": link.tag or str(link.number),
+            "step": row.step,
+            "template": row.template,
+            "topic": row.topic,
+            "variant": row.variant,
+        }
+        return with_utm(url, rules, words)
 
     def _own_links(self, profile_id: int, sealed: bytes | None) -> Mapping[str, str]:
         """The links that were made for this message alone; none once the profile is erased."""
@@ -100,6 +133,23 @@ class Destinations:
             if links:
                 self._templates.put((template, content_hash), links)
         return links
+
+
+def _utm_rules(connection: Connection, campaign: str | None, at: datetime) -> tuple[str, UtmRules | None]:
+    """The workspace's name, and its rules with those of the campaign over them, as they stood at that instant."""
+    workspace = _in_force(connection, "workspace", None, at) or {}
+    rules = parse_utm((workspace.get("tracking") or {}).get("utm"))
+    if campaign is not None:
+        rules = parse_utm((_in_force(connection, "campaign", campaign, at) or {}).get("utm"), rules)
+    return workspace.get("workspace", ""), rules
+
+
+def _in_force(connection: Connection, kind: str, slug: str | None, at: datetime) -> Mapping[str, Any] | None:
+    query = select(definition.c.document).where(definition.c.kind == kind, definition.c.published_at <= at)
+    query = query.where(definition.c.slug == slug) if slug is not None else query
+    newest = query.order_by(definition.c.published_at.desc(), definition.c.version.desc()).limit(1)
+    found: Mapping[str, Any] | None = connection.execute(newest).scalar_one_or_none()
+    return found
 
 
 def _published_links(connection: Connection, template: str, content_hash: str) -> Mapping[int, TemplateLink]:

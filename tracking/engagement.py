@@ -15,18 +15,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from msgspec import json
+from sqlalchemy import Connection, Row, bindparam, select, update
 
-from core.cursors import get_position, read_after, save_position
+from core.bulk import among, insert_few
+from core.clock import to_micros
+from core.cursors import Position, current_transaction, get_position, latest_position, read_after, save_position
 from core.vault import Vault
 from customers.consent import ConsentStatus, consent_of
-from customers.log import NewEvent, append_events
+from customers.log import LoggedEvent, NewEvent, append_events, read_log
+from customers.tables import customer_event
 from customers.tracking_consent import CHANNEL as TRACKING
 from customers.tracking_consent import TOPIC as TRACKED_TOPIC
 from customers.workspace import Workspace
 from delivery.message_log import message_event
 from delivery.tables import message
-from tracking.classify import HUMAN, Act, ActKind, Evidence, Verdict, judge
+from tracking.classify import HUMAN, Act, ActKind, Evidence, Network, Verdict, judge
 from tracking.links import template_number
 from tracking.tables import engagement_event
 
@@ -34,12 +38,18 @@ SETTLING = timedelta(seconds=10)
 SOURCE = "tracking"
 
 _CURSOR = "engagement_settling"
+_DELIVERIES = "engagement_deliveries"
 _MAX_AGENT = 300
 _MAX_TAG = 100
 _MAX_EVIDENCE = 5_000  # acts read at once; a message that is asked for endlessly must not cost endlessly
 _MAX_ACTS = 100  # acts of one message that are weighed, the newest ones
+_TELLING = (Network.SCANNER, Network.DATACENTRE)
 _EVENTS = {ActKind.OPENED: "message_opened", ActKind.CLICKED: "link_clicked"}
 _ACTS = [kind.value for kind in ActKind]
+_COLUMNS = (
+    *("message_id", "profile_id", "kind", "link_no", "link_tag", "occurred_at"),
+    *("human_probability", "reasons", "agent"),
+)
 _MESSAGE = (
     message.c.id,
     message.c.token_id,
@@ -69,7 +79,9 @@ class Engagement:
 def record_engagement(connection: Connection, engagements: Sequence[Engagement]) -> int:
     """Store what was done and judge anew what it sheds light on; answers how many acts belong to a message."""
     token_ids = sorted({item.token_id for item in engagements})
-    query = select(*_MESSAGE).where(message.c.token_id.in_(token_ids))
+    if not token_ids:
+        return 0
+    query = select(*_MESSAGE).where(among(connection, message.c.token_id, token_ids))
     messages = {row.token_id: row for row in connection.execute(query)}
     left = _left_opens(connection, engagements, messages)
     known = [
@@ -78,7 +90,9 @@ def record_engagement(connection: Connection, engagements: Sequence[Engagement])
         if item.token_id in messages and not (item.act.kind is ActKind.OPENED and item.token_id in left)
     ]
     if known:
-        connection.execute(insert(engagement_event), [_row(item, messages[item.token_id]) for item in known])
+        rows = [_row(item, messages[item.token_id]) for item in known]
+        computed = {"transaction_no": current_transaction(connection)}
+        insert_few(connection, engagement_event, _COLUMNS, rows, computed=computed)
         # An open says nothing about what was done before it, so that the pixel costs no reading.
         telling = {item.token_id for item in known if item.act.kind is not ActKind.OPENED}
         rejudge(connection, {messages[token_id].id: messages[token_id] for token_id in telling})
@@ -107,6 +121,10 @@ def rejudge(connection: Connection, messages: Mapping[str, Row[Any]]) -> dict[in
     for message_id, rows in _acts_of(connection, messages).items():
         acts = [_act(row) for row in rows]
         for number, row in enumerate(rows):
+            if row.agent is None and "no_agent" not in row.reasons:
+                # Retention has taken its agent: what it said still stands in the verdict, and only there.
+                verdicts[row.id] = Verdict(row.human_probability, tuple(row.reasons))
+                continue
             others = acts[:number] + acts[number + 1 :]
             delivered = messages[message_id]
             evidence = Evidence(acts[number], others, delivered.sent_at, delivered.delivered_at)
@@ -126,6 +144,7 @@ def settle_engagement(
 
     The properties of both events are those of a message, `is_human`, and for a click `link_no` and `link_tag`.
     """
+    _weigh_late_deliveries(connection, limit)
     position = get_position(connection, _CURSOR)
     rows, _ = read_after(connection, engagement_event, position, limit=limit)
     settled = []
@@ -143,6 +162,25 @@ def settle_engagement(
     last = settled[-1]
     save_position(connection, _CURSOR, replace(position, transaction_no=last._transaction_no, row_id=last._row_id))
     return len(settled)
+
+
+def _weigh_late_deliveries(connection: Connection, limit: int) -> None:
+    """Judge anew what was done with messages whose delivery has been reported since."""
+    position = get_position(connection, _DELIVERIES)
+    newest = latest_position(connection, customer_event)
+    reported: list[LoggedEvent] = []
+    behind = newest
+    if position != Position():  # what was delivered before the first call was judged by it
+        reported, behind = read_log(connection, position, limit, ["message_delivered"])
+        behind = behind if reported else newest
+    if behind != position:
+        save_position(connection, _DELIVERIES, behind)
+    if reported:
+        acted = select(engagement_event.c.message_id).where(
+            engagement_event.c.message_id.in_(sorted({str(event.properties["message_id"]) for event in reported})),
+            engagement_event.c.kind.in_(_ACTS),
+        )
+        rejudge(connection, _messages(connection, connection.execute(acted.distinct()).scalars()))
 
 
 def _event(row: Row[Any], of: Row[Any], verdict: Verdict | None) -> NewEvent:
@@ -178,20 +216,27 @@ def _acts_of(connection: Connection, message_ids: Iterable[str]) -> dict[str, li
 
 
 def _act(row: Row[Any]) -> Act:
-    return Act(ActKind(row.kind), row.occurred_at, row.agent or "", row.link_no, "datacentre" in row.reasons)
+    return Act(ActKind(row.kind), row.occurred_at, row.agent or "", row.link_no, _network(row.reasons))
 
 
-def _row(item: Engagement, of: Row[Any]) -> dict[str, Any]:
-    verdict = judge(Evidence(item.act, (), of.sent_at, of.delivered_at))
-    return {
-        "message_id": of.id,
-        "profile_id": of.profile_id,
-        "kind": item.act.kind.value,
-        "link_no": item.act.link_no,
-        "link_tag": item.link_tag[:_MAX_TAG] if item.link_tag else None,
-        "occurred_at": item.act.occurred_at,
-        "human_probability": verdict.human_probability,
-        "reasons": list(verdict.reasons),
+def _network(reasons: Sequence[str]) -> Network:
+    """What the act's network was: the address was never stored."""
+    return next((network for network in _TELLING if network.value in reasons), Network.UNKNOWN)
+
+
+def _row(item: Engagement, of: Row[Any]) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`, as the driver takes them."""
+    act = item.act
+    verdict = judge(Evidence(act, (), of.sent_at, of.delivered_at))
+    return (
+        of.id,
+        of.profile_id,
+        act.kind.value,
+        act.link_no,
+        item.link_tag[:_MAX_TAG] if item.link_tag else None,
+        to_micros(act.occurred_at),
+        verdict.human_probability,
+        json.encode(verdict.reasons).decode(),
         # Whose message no longer says where it went was erased since, or has grown old.
-        "agent": (item.act.agent[:_MAX_AGENT] or None) if of.lookup else None,
-    }
+        (act.agent[:_MAX_AGENT] or None) if of.lookup else None,
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from core.errors import InputError
 from customers.tracking_consent import OpenTracking
+from tracking.decoy import DECOY_LINK
 from tracking.mailto import mailto
 from tracking.tokens import KeyRing, TokenKind, write
 
@@ -21,11 +22,15 @@ class MessageLinks:
 
     `token_id` is that of its row, `consent_handle` its handle (`handles.ensure_handles`), without which it has no way
     out. `opens` is what holds for its reader (`customers/tracking_consent.py`): an individual pixel names the message,
-    an aggregate one its origin (`open_counts.OpenOrigin.id`, as `origin_id`), and "off" is none. After rendering,
-    `destinations` holds where the links lead that were made for this message alone: it belongs on the envelope.
+    an aggregate one its origin (`open_counts.OpenOrigin.id`, as `origin_id`), and "off" is none. `has_decoy` puts in
+    the link that nobody sees (`decoy.py`). After rendering, `destinations` holds where the links lead that were made
+    for this message alone: it belongs on the envelope.
     """
 
-    __slots__ = ("_consent_handle", "_key_ring", "_opens", "_origin_id", "_token_id", "_turns", "_url", "destinations")
+    __slots__ = (
+        "_consent_handle", "_has_decoy", "_key_ring", "_opens", "_origin_id", "_token_id", "_turns", "_url",
+        "destinations",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class MessageLinks:
         *,
         opens: OpenTracking = OpenTracking.INDIVIDUAL,
         origin_id: int | None = None,
+        has_decoy: bool = False,
     ) -> None:
         self._url = public_url.rstrip("/")
         self._key_ring = key_ring
@@ -43,16 +49,18 @@ class MessageLinks:
         self._consent_handle = consent_handle
         self._opens = opens
         self._origin_id = origin_id
+        self._has_decoy = has_decoy
         self._turns: dict[int, dict[str, str]] = {}
         self.destinations: dict[str, str] = {}
 
     def write_link(self, number: int, url: str | None) -> str:
-        """The address in the message for link `number` of its template; `url` is None where the template knows it.
+        """The address in the message for link `number`, 1 or above, of its template; `url` is None where the template
+        knows it.
 
         From the 65th different address of one link on, the address itself stands there, untracked. Raises InputError
         for a template with more than 1,023 links.
         """
-        if not 0 <= number < MAX_LINKS:
+        if not DECOY_LINK < number < MAX_LINKS:
             raise InputError(f"a template has at most {MAX_LINKS - 1:,} links: split it.")
         if url is None:
             return self._click(number)
@@ -66,10 +74,14 @@ class MessageLinks:
         return written[url]
 
     def urls(self) -> dict[str, str]:
-        """What templates read as `links.…`: view_in_browser, and where they exist pixel, unsubscribe, preferences."""
+        """What templates read as `links.…`: view_in_browser, and where they exist pixel, decoy, unsubscribe,
+        preferences.
+        """
         urls = {"view_in_browser": f"{self._url}/v/{self._message_token(TokenKind.VIEW)}"}
         if (pixel := self._pixel()) is not None:
             urls["pixel"] = f"{self._url}/o/{pixel}.gif"
+        if self._has_decoy:
+            urls["decoy"] = self._click(DECOY_LINK)
         if self._consent_handle is not None:
             urls["unsubscribe"] = self._way_out("u", TokenKind.UNSUBSCRIBE, self._consent_handle)
             urls["preferences"] = self._way_out("p", TokenKind.PREFERENCES, self._consent_handle)

@@ -9,8 +9,8 @@ from customers.workspace import Workspace
 from delivery.callbacks.inbound_mails import InboundMail
 from delivery.intake import LeaveByMail
 from tracking.mailto import read_mail
+from tracking.pages.unsubscribe import Scope, Unsubscribe, record_unsubscribe
 from tracking.tokens import KeyRing
-from tracking.unsubscribe import Scope, Unsubscribe, record_unsubscribe
 
 _SOURCE = "unsubscribe_mail"
 

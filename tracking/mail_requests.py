@@ -18,9 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.clock import Clock
 from core.errors import EnvironmentFaultError
 from tracking.classify import Act, ActKind
+from tracking.decoy import DECOY_LINK, PAGE
 from tracking.destinations import Destination, Destinations
 from tracking.engagement import Engagement
-from tracking.ingestion import Ingestion
+from tracking.ingestion.group_commit import Ingestion
+from tracking.networks import NetworkOf, of_nobody
 from tracking.open_counts import CountedOpen
 from tracking.tokens import KeyRing, TokenKind, verify
 
@@ -43,6 +45,9 @@ _GIF_HEADERS: Final[Sequence[Header]] = (
     (b"content-length", str(len(GIF)).encode()),
     *_PRIVATE,
 )
+_GIF_START: Final = {"type": "http.response.start", "status": 200, "headers": _GIF_HEADERS}
+_GIF_BODY: Final = {"type": "http.response.body", "body": GIF}
+_NO_BODY: Final = {"type": "http.response.body", "body": b""}
 _URL_SAFE: Final = ":/%#?=@[]!$&'()*+,;~"
 _MAX_AGENT: Final = 300
 
@@ -50,22 +55,27 @@ _MAX_AGENT: Final = 300
 class Pixel:
     """`GET /o/<token>.gif`: always the picture; an open is recorded, or only counted, where the token is ours."""
 
-    def __init__(self, ingestion: Ingestion[Any], key_ring: KeyRing, clock: Clock) -> None:
+    def __init__(
+        self, ingestion: Ingestion[Any], key_ring: KeyRing, clock: Clock, network_of: NetworkOf = of_nobody
+    ) -> None:
         self._ingestion = ingestion
         self._key_ring = key_ring
         self._clock = clock
+        self._network_of = network_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
-            return await _answer(send, 405, ((b"allow", b"GET, HEAD"), *_PRIVATE))
+            await _answer(send, 405, ((b"allow", b"GET, HEAD"), *_PRIVATE))
+            return
         record = self._record(scope) if scope["method"] == "GET" else None
         if record is not None:
             await self._ingestion.submit_or_spool(record)
-        return await _answer(send, 200, _GIF_HEADERS, GIF if scope["method"] == "GET" else b"")
+        await send(_GIF_START)
+        await send(_GIF_BODY if scope["method"] == "GET" else _NO_BODY)
 
     def _record(self, scope: Scope) -> Engagement | CountedOpen | None:
         text = scope["path_params"]["token"].removesuffix(".gif")
-        act = Act(ActKind.OPENED, self._clock.now(), agent_of(scope))
+        act = Act(ActKind.OPENED, self._clock.now(), agent_of(scope), None, self._network_of(scope))
         if (token := verify(self._key_ring, TokenKind.OPEN, text)) is not None:
             return Engagement(token.token_id, act)
         token = verify(self._key_ring, TokenKind.COUNT, text)
@@ -75,11 +85,19 @@ class Pixel:
 class Redirect:
     """`GET /c/<token>`: 302 to the link's destination, or a plain 404; never a redirect on a token that is not ours."""
 
-    def __init__(self, ingestion: Ingestion[Any], key_ring: KeyRing, destinations: Destinations, clock: Clock) -> None:
+    def __init__(
+        self,
+        ingestion: Ingestion[Any],
+        key_ring: KeyRing,
+        destinations: Destinations,
+        clock: Clock,
+        network_of: NetworkOf = of_nobody,
+    ) -> None:
         self._ingestion = ingestion
         self._key_ring = key_ring
         self._destinations = destinations
         self._clock = clock
+        self._network_of = network_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
@@ -88,6 +106,10 @@ class Redirect:
         token = verify(self._key_ring, TokenKind.CLICK, scope["path_params"]["token"])
         if token is None:
             return await _not_found(send, method)
+        if token.link_no == DECOY_LINK:
+            act = Act(ActKind.DECOYED, self._clock.now(), agent_of(scope), DECOY_LINK, self._network_of(scope))
+            await self._ingestion.submit_or_spool(Engagement(token.token_id, act))
+            return await _text(send, method, 200, PAGE)
         try:
             destination = await self._find(token.token_id, token.link_no)
         except (SQLAlchemyError, EnvironmentFaultError) as error:
@@ -96,7 +118,7 @@ class Redirect:
         if destination is None:
             return await _not_found(send, method)
         kind = ActKind.CLICKED if method == "GET" else ActKind.PROBED
-        act = Act(kind, self._clock.now(), agent_of(scope), token.link_no)
+        act = Act(kind, self._clock.now(), agent_of(scope), token.link_no, self._network_of(scope))
         await self._ingestion.submit_or_spool(Engagement(token.token_id, act, destination.tag))
         location = quote(destination.url, safe=_URL_SAFE).encode()
         return await _answer(send, 302, ((b"location", location), (b"content-length", b"0"), *_PRIVATE))

@@ -34,6 +34,7 @@ class TokenKind(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     PREFERENCES = "preferences"
     VIEW = "view"
+    CONFIRM = "confirm"  # a sign-up
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from campaigns.tables import audience_member, launch
 from delivery.tables import MessageStatus, message
 from tracking.classify import HUMAN
 from tracking.open_counts import ORIGIN_COLUMNS, count_opens
+from tracking.returned_orders import RETURNED
 from tracking.tables import conversion, engagement_event
 
 Key = str | None
@@ -157,8 +158,9 @@ def _over_origins(clause: ColumnElement[Any]) -> Any:
 def _add_conversions(
     connection: Connection, counts: Mapping[Key, _Count], where: Condition, by: ColumnElement[Any], currency: str
 ) -> None:
+    orders = func.count(case((conversion.c.rule != RETURNED, conversion.c.order_id)))
     query = (
-        select(by, func.count(), func.sum(conversion.c.amount))
+        select(by, orders, func.sum(conversion.c.amount))
         .join(message, message.c.id == conversion.c.message_id)
         .where(and_(where, conversion.c.currency == currency))
         .group_by(by)

@@ -20,7 +20,7 @@ class Funnel:
     messages: by people (human probability of at least 0.5) and by machines, and a message may have been opened by
     both. `opens_measured` are the delivered mails whose picture named them: the share of opened ones is one of these.
     `pictures_by_…` count how often pictures without a name were fetched, which is no count of messages. `revenue` is
-    that of credited orders, in minor units.
+    that of credited orders without what came back of them, in minor units.
     """
 
     held_out: int = 0

@@ -21,6 +21,7 @@ REASONS = {
     "cap": "had enough messages already",
     "expired": "too late to be of use",
     "legal_hours": "never a lawful hour where they may be",
+    "paused": "asked for a pause",
     "quiet_hours": "asleep, and the message does not wait",
     "no_timezone": "time zone unknown",
     "missed": "their hour had passed",

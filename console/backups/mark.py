@@ -13,13 +13,12 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from core.clock import from_micros, to_micros
-from core.cursors import get_position
+from core.cursors import RESTORED, get_position
 from core.database import Database
 from core.key_store import data_key
 from delivery.pauses import EVERYTHING, find_pauses
 
 _CAUSE = "restored from a backup of"
-_POSITION = "restored"  # kept as a cursor: (from when it is, when it was put back), in microseconds
 _NO_TRANSACTION = 10**14  # a position above counts microseconds; no server has begun so many transactions
 
 
@@ -34,7 +33,7 @@ class Restoration:
 
 def find_restoration(connection: Connection, now: datetime) -> Restoration | None:
     """The last restore of this database, if it ever was restored."""
-    position = get_position(connection, _POSITION)
+    position = get_position(connection, RESTORED)
     if position.row_id == 0:
         return None
     cause = find_pauses(connection, now).get(EVERYTHING, "")
@@ -54,7 +53,7 @@ def mark_statements(made_at: datetime, restored_at: datetime) -> Sequence[str]:
         f"""INSERT INTO pause (scope, cause, since, "until")
             VALUES ('{EVERYTHING}', '{_CAUSE} {made_at:%Y-%m-%d %H:%M} UTC', {restored}, NULL)
             ON CONFLICT (scope) DO UPDATE SET cause = excluded.cause, since = excluded.since, "until" = NULL""",
-        f"""INSERT INTO cursor_position (name, transaction_no, row_id) VALUES ('{_POSITION}', {made}, {restored})
+        f"""INSERT INTO cursor_position (name, transaction_no, row_id) VALUES ('{RESTORED}', {made}, {restored})
             ON CONFLICT (name) DO UPDATE SET transaction_no = excluded.transaction_no, row_id = excluded.row_id""",
     )
 

@@ -1,4 +1,4 @@
-"""What is stopped for now, and why; and what somebody should look at before it is."""
+"""What is stopped for now, and why; and what somebody should look at before it is. Webhooks have their own check."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from console.doctor.patient import Patient
 from delivery.alarms import list_alarms
 from delivery.pauses import list_pauses
 
+_ELSEWHERE = "webhook:"
 _LOOK = "docs/delivery.md, Reports and suppression, says what it means"
 
 
@@ -18,6 +19,8 @@ def examine(patient: Patient) -> Iterator[Finding]:
         return
     with patient.database.read() as connection:
         paused, alarms = list_pauses(connection, patient.now), list_alarms(connection)
+    paused = [one for one in paused if not one.scope.startswith(_ELSEWHERE)]
+    alarms = [one for one in alarms if not one.name.startswith(_ELSEWHERE)]
     for one in paused:
         if one.until is None:
             yield warning(f"{one.scope} is paused: {one.cause}", f"when that is put right: `{one.command}`")

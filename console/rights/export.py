@@ -20,16 +20,18 @@ from sqlalchemy import Connection, Table
 from console.rights.archive import Part, write_archive
 from console.rights.export_files import export_folder, new_name
 from console.rights.family import load_living
-from console.rights.links import LIFETIME, LinkKind, create_link
 from console.rights.owned import personal_tables
 from console.rights.records import read_records
+from core.errors import NotFoundError
 from core.personal import Personal
 from core.runtime import Runtime
 from customers.profiles import Profile, get_profile
 from customers.rights import Request, Right, complete
+from customers.single_use_links import LIFETIME, PATH, LinkKind, create_link
 from customers.workspace import Workspace
+from tracking.pages.data_requests import send_link
+from tracking.pages.language import texts_for
 
-LINK = "/x/"
 _CHUNK = 1 << 20
 
 
@@ -51,6 +53,34 @@ def export_profile(
 
     Raises NotFoundError for an unknown profile and ConflictError for somebody who was erased.
     """
+    request, file, rows = write_export(runtime, workspace, profile_id, requested_by=requested_by, now=now)
+    with runtime.database.transaction() as connection:
+        token = create_link(connection, runtime.vault, LinkKind.EXPORT, request.profile_id, request.id, now)
+    url = f"{runtime.settings.public_url.rstrip('/')}{PATH}{token}"
+    return Export(request, file, url, now + LIFETIME, rows)
+
+
+def mail_link(runtime: Runtime, workspace: Workspace, done: Export) -> None:
+    """Send the link of `done` to the person's own address, in their language.
+
+    Raises NotFoundError for somebody without an e-mail address.
+    """
+    profile_id = done.request.profile_id
+    with runtime.database.transaction() as connection:
+        person = get_profile(connection, runtime.vault, profile_id)
+        if person.email is None:
+            raise NotFoundError(f"profile {profile_id} has no e-mail address: hand the file over in another way.")
+        texts, token = texts_for(workspace, person.locale), done.url.rpartition("/")[2]
+        send_link(connection, runtime, workspace, texts, profile_id, LinkKind.EXPORT, token)
+
+
+def write_export(
+    runtime: Runtime, workspace: Workspace, profile_id: int, *, requested_by: str, now: datetime
+) -> tuple[Request, Path, Mapping[str, int]]:
+    """Write the copy, without a link to it: the request, done; the file; and how many rows of each table are in it.
+
+    Raises what `export_profile` raises.
+    """
     with runtime.database.read() as connection:
         ids, _status = load_living(connection, profile_id)
         file = export_folder(runtime.settings) / new_name(ids[0], now)
@@ -62,9 +92,7 @@ def export_profile(
     with runtime.database.transaction() as connection:
         zone = ZoneInfo(workspace.timezone)
         request = complete(connection, ids, Right.EXPORT, requested_by=requested_by, proof=proof, now=now, zone=zone)
-        token = create_link(connection, runtime.vault, LinkKind.EXPORT, ids[0], request.id, now)
-    url = f"{runtime.settings.public_url.rstrip('/')}{LINK}{token}"
-    return Export(request, file, url, now + LIFETIME, rows)
+    return request, file, rows
 
 
 def _part(connection: Connection, runtime: Runtime, table: Table, personal: Personal, ids: Sequence[int]) -> Part:

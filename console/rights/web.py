@@ -1,4 +1,4 @@
-"""`/x/<token>`: the page behind a link that serves once, and the file behind its button.
+"""`/x/<token>`: the page behind a link that serves once, and what its button does: hand out the copy, or erase.
 
 GET only shows, because mail scanners fetch every link; POST uses the link up. Whoever comes too late gets 410.
 """
@@ -7,55 +7,86 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from console.rights.export import LINK
+from console.rights.erasure import erase_profile
+from console.rights.export import write_export
 from console.rights.export_files import find_file
-from console.rights.links import find_link, use_link
+from core.errors import ConflictError
 from core.runtime import Runtime
 from customers.rights import get_request
+from customers.single_use_links import PATH, Link, LinkKind, find_link, use_link
 from customers.workspace import Workspace, get_workspace
-from tracking.pages import Page, handover_page, notice_page
+from tracking.pages.answers import languages_of, page_answer
+from tracking.pages.choosing import locale_of
+from tracking.pages.language import Texts, texts_for
+from tracking.pages.layout import erase_page, handover_page, notice_page
 
-_LONGEST_TOKEN = 64
-_GONE = (
-    "A link like this one works once and for half an hour. Ask again, and you get a new one.",
-    410,
-)
+_LONGEST_TOKEN: Final = 64
+_REQUESTED_BY: Final = "single_use_link"
 
 
 def routes(runtime: Runtime) -> list[BaseRoute]:
     return [
-        Route(f"{LINK}{{token}}", _answering(runtime, _show), methods=["GET"]),
-        Route(f"{LINK}{{token}}", _answering(runtime, _hand_over), methods=["POST"]),
+        Route(f"{PATH}{{token}}", _answering(runtime, _show), methods=["GET"]),
+        Route(f"{PATH}{{token}}", _answering(runtime, _do), methods=["POST"]),
     ]
 
 
-def _answering(runtime: Runtime, answer: Callable[[Runtime, str], Response]) -> Callable[[Request], object]:
+def _answering(runtime: Runtime, answer: Callable[[Runtime, str, list[str]], Response]) -> Callable[[Request], object]:
     async def handle(request: Request) -> Response:
-        return await run_in_threadpool(answer, runtime, request.path_params["token"][:_LONGEST_TOKEN])
+        token = request.path_params["token"][:_LONGEST_TOKEN]
+        return await run_in_threadpool(answer, runtime, token, languages_of(request))
 
     return handle
 
 
-def _show(runtime: Runtime, token: str) -> Response:
+def _show(runtime: Runtime, token: str, languages: list[str]) -> Response:
     with runtime.database.read() as connection:
         workspace = get_workspace(connection)
         link = find_link(connection, runtime.vault, token, runtime.clock.now())
-    return _gone(workspace) if link is None else _html(handover_page(workspace))
+        texts = texts_for(workspace, locale_of(connection, link.profile_id) if link else None, *languages)
+    if link is None:
+        return _gone(workspace, texts)
+    return page_answer((erase_page if link.kind is LinkKind.ERASE else handover_page)(workspace, texts))
 
 
-def _hand_over(runtime: Runtime, token: str) -> Response:
+def _do(runtime: Runtime, token: str, languages: list[str]) -> Response:
     with runtime.database.transaction() as connection:
         workspace = get_workspace(connection)
         link = use_link(connection, runtime.vault, token, runtime.clock.now())
+        texts = texts_for(workspace, locale_of(connection, link.profile_id) if link else None, *languages)
         request = get_request(connection, link.request_id) if link and link.request_id else None
-    file = find_file(runtime.settings, str(request.proof.get("file", ""))) if request is not None else None
-    return _gone(workspace) if file is None else _download(file, workspace)
+    if link is None:
+        return _gone(workspace, texts)
+    if link.kind is LinkKind.ERASE:
+        return _erase(runtime, workspace, texts, link)
+    file = find_file(runtime.settings, str(request.proof.get("file", ""))) if request else None
+    if request is None:
+        file = _write(runtime, workspace, link)
+    return _gone(workspace, texts) if file is None else _download(file, workspace)
+
+
+def _write(runtime: Runtime, workspace: Workspace, link: Link) -> Path | None:
+    """The copy as it is at this moment; None for somebody who was erased meanwhile."""
+    now = runtime.clock.now()
+    try:
+        return write_export(runtime, workspace, link.profile_id, requested_by=_REQUESTED_BY, now=now)[1]
+    except ConflictError:
+        return None
+
+
+def _erase(runtime: Runtime, workspace: Workspace, texts: Texts, link: Link) -> Response:
+    try:
+        erase_profile(runtime, link.profile_id, requested_by=_REQUESTED_BY, now=runtime.clock.now())
+    except ConflictError:
+        return _gone(workspace, texts)
+    return page_answer(notice_page(workspace, texts, "erase", title="done_title", text="done"))
 
 
 def _download(file: Path, workspace: Workspace) -> Response:
@@ -72,10 +103,5 @@ def _download(file: Path, workspace: Workspace) -> Response:
     )
 
 
-def _gone(workspace: Workspace) -> Response:
-    text, status = _GONE
-    return _html(notice_page(workspace, "This link has been used, or is too old", text), status)
-
-
-def _html(page: Page, status: int = 200) -> Response:
-    return HTMLResponse(page.html, status, dict(page.headers))
+def _gone(workspace: Workspace, texts: Texts) -> Response:
+    return page_answer(notice_page(workspace, texts, "gone"), 410)

@@ -9,6 +9,7 @@ from core.clock import to_micros
 from customers.consent import WHOLE_CHANNEL, Basis, ConsentStatus, NewConsent
 from customers.imports import values
 from customers.imports.values import RefusedError
+from customers.pausing import PREFIX as PAUSE
 from customers.tables import IdentityKind
 from customers.tracking_consent import CHANNEL as TRACKING
 from customers.tracking_consent import TOPIC as TRACKED_TOPIC
@@ -52,7 +53,8 @@ def address_kind(channel: str) -> IdentityKind:
 
     A postal address is no identifier here: who agrees to letters does so under the e-mail address.
     """
-    return IdentityKind.EMAIL if channel in ("email", "letter", TRACKING) else IdentityKind.PHONE
+    reached = channel.removeprefix(PAUSE)
+    return IdentityKind.EMAIL if reached in ("email", "letter", TRACKING) else IdentityKind.PHONE
 
 
 def knows_topic(workspace: Workspace, channel: str, topic: str) -> bool:

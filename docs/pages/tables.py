@@ -52,6 +52,7 @@ _PURPOSES = {
     "alarm": "what somebody should look at",
     "feedback_count": "what was reported about the messages of a campaign or journey, by day",
     "refused_callback": "what came out of a queue and could not be read",
+    "webhook_endpoint": "how it stands with each webhook that events are sent to",
     "engagement_event": "opens, clicks and unsubscriptions, with the probability that a person did it",
     "membership": "who is in a segment now",
     "segment_refresh": "how the last refresh of a segment went",

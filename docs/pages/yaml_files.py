@@ -14,6 +14,7 @@ _PLACES = {
     "campaign": "campaigns/NAME.yaml",
     "journey": "journeys/NAME.yaml",
     "offer": "offers/NAME.yaml",
+    "form": "forms/NAME.yaml",
     "template": "templates/NAME.mjml, templates/NAME.txt",
     "mapping": "imports/KIND.yaml",
     "test": "tests/NAME.yaml",

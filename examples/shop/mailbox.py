@@ -14,6 +14,7 @@ _ANCHOR = re.compile(r'<a\b[^>]*?href="([^"]+)"[^>]*>(.*?)</a>', re.DOTALL | re.
 _PIXEL = re.compile(r'<img\b[^>]*?src="([^"]*/o/[^"]+\.gif)"', re.IGNORECASE)
 _TEXT_LINK = re.compile(r"https?://\S+")
 _ONE_CLICK = re.compile(r"<(https?://[^>]+)>")
+_UNSEEN = re.compile(r'<a\b[^>]*?href="([^"]+)"[^>]*aria-hidden', re.IGNORECASE)
 _TO_THE_SHOP = "/c/"
 _PAGE = 200
 
@@ -60,6 +61,7 @@ class Mailbox:
 def _read(message: dict[str, Any]) -> Mail:
     html = message.get("html") or ""
     anchors = [(unescape(url), inner) for url, inner in _ANCHOR.findall(html)]
+    unseen = {unescape(url) for url in _UNSEEN.findall(html)}
     links = [url for url, _inner in anchors] or _TEXT_LINK.findall(message.get("text") or "")
     headers = {header["name"].lower(): header["value"] for header in message.get("headers") or ()}
     one_click = _ONE_CLICK.search(headers.get("list-unsubscribe", ""))
@@ -71,7 +73,7 @@ def _read(message: dict[str, Any]) -> Mail:
         to=message["to"][0],
         message_id=message["tags"].get("mid", message["message_id"]),
         links=tuple(dict.fromkeys(url for url in links if url.startswith("http"))),
-        offers=tuple(dict.fromkeys(pictures or [url for url in links if _TO_THE_SHOP in url])),
+        offers=tuple(dict.fromkeys(pictures or [url for url in links if _TO_THE_SHOP in url and url not in unseen])),
         pixel=unescape(pixel[1]) if pixel else None,
         unsubscribe=one_click[1] if one_click else None,
     )

@@ -19,8 +19,8 @@ from campaigns.web import routes
 from core.runtime import Runtime
 from delivery.tables import message
 from tests.campaigns.shop import NOW, publish_shop, publish_template
-from tracking.ingestion import Ingestion
-from tracking.write_keys import create_write_key
+from tracking.events.write_keys import create_write_key
+from tracking.ingestion.group_commit import Ingestion
 
 RECEIPT = """\
 ---

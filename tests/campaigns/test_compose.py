@@ -221,6 +221,16 @@ def test_no_pixel_is_in_the_mail_when_opens_are_not_tracked(runtime: Runtime) ->
     assert "/o/" not in envelope.html
 
 
+@pytest.mark.parametrize(("tracking", "found"), [({}, 1), ({"decoy": False}, 0)])
+def test_the_link_that_nobody_sees_is_in_the_mail_when_the_workspace_wants_it(
+    runtime: Runtime, tracking: Mapping[str, Any], found: int
+) -> None:
+    open_shop(runtime, PLAIN, people=1, tracking=tracking)
+    launch(runtime)
+    (envelope,) = envelopes(composed(runtime))
+    assert envelope.html.count('aria-hidden="true" tabindex="-1"') == found
+
+
 def test_an_unforeseen_fault_is_one_failure_when_a_profile_breaks_the_composer(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

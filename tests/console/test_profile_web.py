@@ -24,7 +24,7 @@ from core.vault import Vault, open_key_store
 from customers.tables import profile
 from examples.commands import free_port
 from tests.console.alice import EMAIL, NOW, live, publish_workspace
-from tracking.write_keys import create_write_key
+from tracking.events.write_keys import create_write_key
 
 
 @dataclass(frozen=True, slots=True)

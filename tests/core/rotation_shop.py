@@ -25,9 +25,9 @@ from customers.suppression import find_suppressed, suppress
 from customers.tables import IdentityKind, sealed_attribute
 from customers.workspace import parse_workspace
 from delivery.tables import message
+from tracking.events.write_keys import create_write_key, find_write_key
 from tracking.handles import HandleFor, ensure_handles, find_handle
 from tracking.tokens import KeyRing, TokenKind, verify, write
-from tracking.write_keys import create_write_key, find_write_key
 
 NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)
 WORKSPACE = parse_workspace(
@@ -121,7 +121,7 @@ def check(shop: Shop, version: int) -> None:
         handle = find_handle(connection, shop.handle)
         assert handle is not None
         assert handle.lookup == lookups["alice"]
-        assert find_write_key(connection, vault, shop.write_key) is not None
+        assert find_write_key(connection, vault, shop.write_key, NOW) is not None
         assert verify(KeyRing.derive(vault.signing_key, vault.key_version), TokenKind.UNSUBSCRIBE, shop.token)
 
 

@@ -19,19 +19,27 @@ class Call:
 
 class HttpsServer:
     """`status` and `headers` are those of the next answers; `drops` hangs up after the call was taken in; `drip_s`
-    sends its answer one byte at a time, with so many seconds between two.
+    sends its answer one byte at a time, with so many seconds between two. With `keeps_open` a connection serves more
+    than one call; `connection_count` counts them.
     """
 
-    def __init__(self, certificate: ssl.SSLContext) -> None:
+    def __init__(self, certificate: ssl.SSLContext, *, keeps_open: bool = False) -> None:
         self.calls: list[Call] = []
         self.status = 200
         self.headers: dict[str, str] = {}
         self.drops = False
         self.drip_s = 0.0
         self.released = threading.Event()
+        self.connection_count = 0
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1" if keeps_open else "HTTP/1.0"
+
+            def setup(self) -> None:
+                owner.connection_count += 1
+                super().setup()
+
             def _take(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}

@@ -129,7 +129,7 @@ def test_a_name_is_not_called_when_one_of_its_addresses_is_private(
 ) -> None:
     """The name is public by its looks; what it resolves to decides, before anything is connected."""
     answers = [[(2, 1, 6, "", ("93.184.215.14", 443)), (2, 1, 6, "", ("127.0.0.1", server.port))]]
-    monkeypatch.setattr("delivery.providers.webhook.socket.getaddrinfo", lambda *_args, **_more: answers.pop())
+    monkeypatch.setattr("delivery.providers.pinned_https.socket.getaddrinfo", lambda *_args, **_more: answers.pop())
     reaction, code = failure_of(WebhookTransport(), replace(HOOK, recipient="https://hooks.shop.example/"))
     assert (reaction, code) == (Reaction.REJECT, "PrivateAddress")
     assert answers == []
@@ -146,7 +146,7 @@ def test_the_judged_address_is_called_when_the_name_would_answer_differently_the
         name_answers = "127.0.0.1" if asked.count(host) == 1 else "192.168.1.1"
         return resolve(name_answers if host == "localhost" else host, *arguments, **more)
 
-    monkeypatch.setattr("delivery.providers.webhook.socket.getaddrinfo", rebinding)
+    monkeypatch.setattr("delivery.providers.pinned_https.socket.getaddrinfo", rebinding)
     hook.send(to(server))
     assert len(server.calls) == 1
     assert asked.count("localhost") == 1

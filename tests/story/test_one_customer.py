@@ -55,8 +55,8 @@ from segments.membership import is_member
 from segments.refresh import refresh_all
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
+from tracking.events.write_keys import create_write_key
 from tracking.tables import conversion
-from tracking.write_keys import create_write_key
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 ALICE = "alice.canary+7f3a@mail.sandbox.invalid"

@@ -26,10 +26,10 @@ from delivery.front_matter import parse_template
 from delivery.outbox import NewMessage, enqueue
 from delivery.tables import MessageStatus, OriginKind, message
 from tests.tracking.server import KEY, make_app
+from tracking.events.write_keys import create_write_key
 from tracking.handles import HandleFor, ensure_handles
 from tracking.links import MessageLinks
 from tracking.tokens import KeyRing
-from tracking.write_keys import create_write_key
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks for httpx2 where httpx does as well

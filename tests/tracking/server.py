@@ -1,4 +1,7 @@
-"""The routes of tracking behind a server to be killed: `python -m tests.tracking.server DATABASE KEYS PORT`."""
+"""The routes of tracking behind a server to be killed: `python -m tests.tracking.server DATABASE KEYS PORT STATE WAY`.
+
+WAY is `log` or `database`: where what comes in is durable.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from core.keys import WorkspaceKey
 from core.runtime import Runtime
 from core.settings import Settings
 from core.vault import Vault, open_key_store
-from tracking.records import create_ingestion
+from tracking.ingestion.records import create_ingestion
 from tracking.web import routes
 
 KEY = WorkspaceKey((bytes(range(32)),))
@@ -39,9 +42,9 @@ def configure(app: Starlette, port: int) -> uvicorn.Config:
     )
 
 
-def main(database_url: str, keys_url: str, port: str) -> None:
+def main(database_url: str, keys_url: str, port: str, state: str, way: str) -> None:
     vault = Vault(KEY, open_key_store(keys_url))
-    app = make_app(Runtime(Settings(), Database(database_url), vault, SystemClock()))
+    app = make_app(Runtime(Settings(state=state, ingestion=way), Database(database_url), vault, SystemClock()))
     uvicorn.Server(configure(app, int(port))).run()
 
 

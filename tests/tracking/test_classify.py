@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tracking.conftest import BROWSER
-from tracking.classify import Act, ActKind, Evidence, judge
+from tracking.classify import Act, ActKind, Evidence, Network, judge
 
 NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)
 DELIVERED = NOW - timedelta(hours=1)
@@ -99,9 +99,72 @@ def test_a_click_is_a_scanners_when_it_comes_with_the_delivery(after_s: float, i
     assert judge(Evidence(act, (), NOW - timedelta(seconds=3), NOW)).is_human is is_human
 
 
+def test_a_click_is_less_sure_when_it_comes_within_seconds_of_the_delivery() -> None:
+    click = _act(ActKind.CLICKED, after_s=10, link_no=1)
+    soon = judge(Evidence(click, (), NOW, NOW))
+    assert (soon.is_human, soon.reasons) == (True, ("soon_after_delivery",))
+
+
 def test_a_click_is_a_scanners_when_it_comes_with_the_sending_and_no_delivery_is_reported() -> None:
     act = _act(ActKind.CLICKED, after_s=3, link_no=1)
     assert not judge(Evidence(act, (), NOW)).is_human
+
+
+FROZEN = "Mozilla/5.0 (Windows NT 6.1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/58.0.3029.110 Safari/537.36"
+
+
+@pytest.mark.parametrize("network", [Network.DATACENTRE, Network.SCANNER])
+def test_a_visit_is_a_machines_when_its_network_is_no_persons(network: Network) -> None:
+    for kind in (ActKind.OPENED, ActKind.CLICKED):
+        assert _judge(replace(_act(kind, link_no=1), network=network)) == (False, (network.value,))
+        assert _judge(replace(_act(kind, link_no=1), network=Network.RELAY)) == (True, ())
+
+
+def test_a_click_through_a_companys_proxy_is_a_persons_when_somebody_opened_the_mail_before() -> None:
+    click = replace(_act(ActKind.CLICKED, after_s=30, link_no=1), network=Network.DATACENTRE)
+    assert _judge(click, _act(ActKind.OPENED)) == (True, ("datacentre", "opened_before"))
+    scanned = replace(_act(ActKind.OPENED), network=Network.DATACENTRE)
+    assert _judge(click, scanned) == (False, ("datacentre",))
+
+
+def test_a_proxy_that_shows_mails_is_a_persons_when_its_network_is_a_datacentres() -> None:
+    assert _judge(replace(_act(ActKind.OPENED, agent=GMAIL_PROXY), network=Network.DATACENTRE)) == (
+        True,
+        ("gmail_proxy",),
+    )
+
+
+def test_a_frozen_browser_is_doubted_when_it_clicks_and_not_when_a_mail_program_opens() -> None:
+    assert _judge(_act(ActKind.CLICKED, agent=FROZEN, link_no=1)) == (False, ("old_agent",))
+    assert _judge(_act(ActKind.OPENED, agent=FROZEN)) == (True, ())
+    opened = _act(ActKind.OPENED, after_s=-20)
+    assert _judge(_act(ActKind.CLICKED, agent=FROZEN, link_no=1), opened) == (True, ("old_agent", "opened_before"))
+
+
+@pytest.mark.parametrize(
+    ("after_s", "agent", "is_human"),
+    [(29, FROZEN, False), (31, FROZEN, True), (599, BROWSER, False), (-599, BROWSER, False), (601, BROWSER, True)],
+)
+def test_the_visit_that_followed_the_decoy_is_a_machines_when_it_is_near_or_the_same_programs(
+    after_s: float, agent: str, is_human: bool
+) -> None:
+    decoy = Act(ActKind.DECOYED, NOW + timedelta(seconds=after_s), agent, 0)
+    assert _judge(_act(ActKind.CLICKED, link_no=1), decoy)[0] is is_human
+    assert _judge(_act(ActKind.OPENED), decoy)[0] is is_human
+    assert _judge(decoy, _act(ActKind.OPENED, after_s=-700)) == (False, ("decoy",))
+
+
+def test_a_person_is_let_through_when_the_mail_service_tries_the_link_meanwhile() -> None:
+    probe = _act(ActKind.PROBED, agent=FROZEN, link_no=1)
+    assert _judge(_act(ActKind.CLICKED, after_s=1, link_no=1), probe) == (True, ())
+
+
+def test_a_quick_reader_with_tabs_counts_when_the_mail_was_opened_before() -> None:
+    opened = _act(ActKind.OPENED, after_s=-60)
+    clicks = [_act(ActKind.CLICKED, after_s=3 * number, link_no=number) for number in range(1, 4)]
+    assert _judge(clicks[1], clicks[0], clicks[2], opened) == (True, ("many_links", "opened_before"))
+    more = [_act(ActKind.CLICKED, after_s=1.5 * number, link_no=number) for number in range(1, 8)]
+    assert not _judge(more[3], *more[:3], *more[4:], opened)[0]
 
 
 acts = st.builds(
@@ -110,7 +173,7 @@ acts = st.builds(
     st.integers(-100, 100).map(lambda seconds: NOW + timedelta(seconds=seconds)),
     st.sampled_from([BROWSER, GMAIL_PROXY, GMAIL_PREFETCH, "Mozilla/5.0", "", "curl/8"]),
     st.sampled_from([None, 1, 2, 3]),
-    st.booleans(),
+    st.sampled_from(Network),
 )
 
 
@@ -125,6 +188,6 @@ def test_a_verdict_is_the_same_when_the_evidence_comes_in_another_order(act: Act
 
 @given(acts, st.lists(acts, max_size=6))
 def test_a_datacentre_never_makes_a_person_likelier(act: Act, others: list[Act]) -> None:
-    inside = judge(Evidence(replace(act, is_datacentre=True), others, NOW, NOW))
-    outside = judge(Evidence(replace(act, is_datacentre=False), others, NOW, NOW))
+    inside = judge(Evidence(replace(act, network=Network.DATACENTRE), others, NOW, NOW))
+    outside = judge(Evidence(replace(act, network=Network.UNKNOWN), others, NOW, NOW))
     assert inside.human_probability <= outside.human_probability

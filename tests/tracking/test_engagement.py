@@ -9,10 +9,12 @@ from sqlalchemy import select, update
 
 from core.clock import ManualClock
 from core.runtime import Runtime
+from customers.log import NewEvent, append_events
 from customers.workspace import Workspace
+from delivery.message_log import message_event
 from delivery.tables import message
 from tests.tracking.conftest import BROWSER, Mail, SendMail
-from tracking.classify import Act, ActKind
+from tracking.classify import Act, ActKind, Network
 from tracking.engagement import SETTLING, Engagement, record_engagement, settle_engagement
 from tracking.tables import engagement_event
 
@@ -86,7 +88,8 @@ def test_no_click_of_a_scanner_is_human_when_only_its_second_gives_it_away(
     record(mail, ActKind.CLICKED, 2)
     clock.advance(timedelta(seconds=1))
     record(mail, ActKind.CLICKED, 3)
-    assert [event.reasons for event in _events(runtime)] == [["many_links"], [], ["many_links"], ["many_links"]]
+    given_away = ["links_at_once", "many_links"]
+    assert [event.reasons for event in _events(runtime)] == [given_away, [], given_away, given_away]
     clock.advance(SETTLING)
     assert settle() == 4
     assert [(event.properties["message_id"], event.properties["is_human"]) for event in logged()] == [
@@ -150,6 +153,85 @@ def test_a_probe_is_kept_and_never_logged_when_a_scanner_asks_by_head(
     assert settle() == 1
     assert logged() == []
     assert [(event.kind, event.human_probability) for event in _events(runtime)] == [("probed", 0.0)]
+
+
+def test_the_decoy_gives_a_scanner_away_when_it_comes_after_its_click(
+    runtime: Runtime,
+    send_mail: SendMail,
+    record: Record,
+    settle: Settle,
+    clock: ManualClock,
+    logged: Callable[..., list[Any]],
+) -> None:
+    mail = send_mail()
+    record(mail, ActKind.CLICKED, 1)
+    clock.advance(timedelta(seconds=6))
+    record(mail, ActKind.DECOYED)
+    clock.advance(SETTLING)
+    settle()
+    assert [(event.kind, event.human_probability >= 0.5) for event in _events(runtime)] == [
+        ("clicked", False),
+        ("decoyed", False),
+    ]
+    assert [(event.name, event.properties["is_human"]) for event in logged()] == [("link_clicked", False)]
+    clock.advance(timedelta(hours=1))
+    record(mail, ActKind.CLICKED, 1)  # the person whose mail was scanned
+    assert [event.human_probability >= 0.5 for event in _events(runtime)] == [False, False, True]
+
+
+def test_a_network_is_known_again_when_the_act_is_judged_anew(
+    runtime: Runtime, send_mail: SendMail, clock: ManualClock, record: Record
+) -> None:
+    mail = send_mail()
+    for network in (Network.DATACENTRE, Network.SCANNER, Network.RELAY):
+        act = Act(ActKind.CLICKED, clock.now(), BROWSER, 1, network)
+        with runtime.database.transaction() as connection:
+            record_engagement(connection, [Engagement(mail.token_id, act)])
+    clock.advance(timedelta(minutes=1))
+    record(mail, ActKind.PROBED, 3)
+    assert [event.reasons for event in _events(runtime)] == [["datacentre"], ["scanner_network"], [], ["head"]]
+
+
+def test_a_click_is_judged_anew_when_its_delivery_is_reported_after_settling(
+    runtime: Runtime,
+    workspace: Workspace,
+    send_mail: SendMail,
+    record: Record,
+    settle: Settle,
+    clock: ManualClock,
+) -> None:
+    mail = send_mail()
+    with runtime.database.transaction() as connection:
+        connection.execute(update(message).values(delivered_at=None))
+        first = NewEvent("page_viewed", clock.now(), "test", "first", properties={"path": "/"})
+        append_events(connection, runtime.vault, workspace, [first], clock.now())
+    settle()
+    record(mail, ActKind.CLICKED, 1)
+    clock.advance(SETTLING)
+    assert settle() == 1
+    assert [event.human_probability >= 0.5 for event in _events(runtime)] == [True]
+    delivered_at = clock.now()  # the gateway had scanned it before it took it
+    with runtime.database.transaction() as connection:
+        connection.execute(update(message).values(delivered_at=delivered_at))
+        row = connection.execute(select(message)).one()
+        event = message_event("message_delivered", row, delivered_at)
+        append_events(connection, runtime.vault, workspace, [event], delivered_at)
+    settle()
+    assert [(event.reasons, event.human_probability >= 0.5) for event in _events(runtime)] == [(["at_delivery"], False)]
+
+
+def test_a_verdict_stays_when_retention_has_taken_the_agent_it_was_made_by(
+    runtime: Runtime, send_mail: SendMail, record: Record, clock: ManualClock
+) -> None:
+    mail = send_mail()
+    record(mail, ActKind.OPENED)
+    with runtime.database.transaction() as connection:
+        connection.execute(update(engagement_event).values(agent=None))
+    before = _events(runtime)[0]
+    clock.advance(timedelta(days=400))
+    record(mail, ActKind.CLICKED, 1)
+    after = _events(runtime)[0]
+    assert (after.human_probability, after.reasons) == (before.human_probability, before.reasons)
 
 
 def test_nothing_is_recorded_when_the_message_is_unknown(runtime: Runtime, clock: ManualClock) -> None:

@@ -15,7 +15,7 @@ from customers.merge_reviews import list_reviews
 from customers.profiles import find_profile, get_profile
 from customers.tables import IdentityKind, customer_order, profile, write_key
 from tests.tracking.conftest import TestClient
-from tracking.people import user_hash
+from tracking.events.people import user_hash
 
 Post = Callable[..., Any]
 Logged = Callable[..., list[Any]]

@@ -12,7 +12,7 @@ from core.clock import ManualClock
 from core.database import Database
 from core.errors import PermanentError
 from customers.tables import event_key
-from tracking.ingestion import Ingestion, QueueFullError, StoreFailedError
+from tracking.ingestion.group_commit import Ingestion, QueueFullError, StoreFailedError
 
 T = TypeVar("T")
 

@@ -12,10 +12,13 @@ import threading
 import time
 from pathlib import Path
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import func, select
 
 from core.runtime import Runtime
-from customers.tables import event_key
+from customers.tables import customer_event, event_key
+from tracking.ingestion.loader import Loader
+from tracking.ingestion.records import store_logged
 
 _ROOT = Path(__file__).parents[2]
 _CLIENTS = 8
@@ -28,8 +31,9 @@ def _free_port() -> int:
         return port
 
 
-def _start(database_url: str, keys_url: str, port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.tracking.server", database_url, keys_url, str(port)]
+def _start(database_url: str, folder: Path, port: int, way: str) -> subprocess.Popen[bytes]:
+    words = [database_url, f"sqlite:///{folder / 'keys.db'}", str(port), str(folder / "state"), way]
+    command = [sys.executable, "-m", "tests.tracking.server", *words]
     process = subprocess.Popen(command, cwd=_ROOT)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
@@ -60,13 +64,14 @@ def _post_until_it_dies(port: int, key: str, name: str, acknowledged: list[str])
         connection.close()
 
 
-def test_every_acknowledged_event_is_there_when_the_server_was_killed(
-    runtime: Runtime, database_url: str, secret_key: str, tmp_path: Path
+@pytest.mark.parametrize("way", ["log", "database"])
+def test_every_acknowledged_event_is_there_once_when_the_server_was_killed(
+    runtime: Runtime, database_url: str, secret_key: str, tmp_path: Path, way: str
 ) -> None:
     acknowledged: list[str] = []
     for kill in range(_KILLS):
         port = _free_port()
-        server = _start(database_url, f"sqlite:///{tmp_path / 'keys.db'}", port)
+        server = _start(database_url, tmp_path, port, way)
         before = len(acknowledged)
         clients = [
             threading.Thread(target=_post_until_it_dies, args=(port, secret_key, f"k{kill}c{number}", acknowledged))
@@ -82,6 +87,12 @@ def test_every_acknowledged_event_is_there_when_the_server_was_killed(
         for client in clients:
             client.join(10)
     assert len(acknowledged) >= 60 * _KILLS
+    Loader(
+        runtime.database, runtime.vault, runtime.clock, store_logged(runtime.vault), tmp_path / "state" / "ingest"
+    ).load_abandoned()
+    assert not list((tmp_path / "state").glob("ingest/*"))
     with runtime.database.read() as connection:
         stored = set(connection.execute(select(event_key.c.key)).scalars())
+        event_count = connection.execute(select(func.count()).select_from(customer_event)).scalar_one()
     assert set(acknowledged) <= stored
+    assert event_count == len([key for key in stored if key.startswith("backend:")])

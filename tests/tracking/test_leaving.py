@@ -20,7 +20,7 @@ from delivery.intake import Callback, store_callbacks
 from delivery.tables import message
 from tests.tracking.conftest import Mail, SendMail, TestClient
 from tracking.mail_leaving import leaving_by_mail
-from tracking.pages import text_colour_on
+from tracking.pages.contrast import text_colour_on
 from tracking.tables import engagement_event
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

@@ -104,6 +104,36 @@ def test_links_lead_where_the_sent_version_says_when_the_template_changed_since(
         assert destinations.find(*nowhere) is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "//evil.example/",
+        "https:\\\\evil.example/",
+        "https://shop.example\\@evil.example/",
+        "https://shop.example@evil.example/",
+        "https://user:password@shop.example/",
+        "https://shop.example/\r\nSet-Cookie: a=b",
+        "https://shop.example/\tx",
+        "https://shop.example:99999999/",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "ftp://shop.example/",
+        "/relative",
+        "",
+    ],
+)
+def test_a_link_leads_nowhere_when_its_address_is_none_that_a_mail_may_hold(
+    runtime: Runtime, database: Database, send_mail: SendMail, url: str
+) -> None:
+    mail = send_mail(own_links={"4": url})
+    assert Destinations(database, runtime.vault).find(mail.token_id, 4) is None
+
+
+def test_number_zero_is_no_link_of_a_template_when_one_is_written(key_ring: KeyRing) -> None:
+    with pytest.raises(InputError):
+        _links(key_ring).write_link(0, "https://a.example/")
+
+
 def test_links_of_its_own_lead_nowhere_when_the_profile_was_erased(
     runtime: Runtime, database: Database, send_mail: SendMail
 ) -> None:

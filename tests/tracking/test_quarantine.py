@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -11,15 +13,24 @@ from core.clock import ManualClock
 from core.errors import NotFoundError
 from core.key_store import day_key
 from core.runtime import Runtime
+from customers.workspace import Workspace, get_workspace
 from tests.tracking.conftest import TestClient
-from tracking import quarantine as subject
-from tracking.event_spec import Left
-from tracking.quarantine import destroy_old_day_keys, keep_refused, list_quarantined, open_quarantined
+from tracking.events import quarantine as subject
+from tracking.events.event_spec import Left
+from tracking.events.quarantine import (
+    destroy_old_day_keys,
+    drop_quarantined,
+    keep_refused,
+    list_quarantined,
+    open_quarantined,
+)
+from tracking.events.retry import Retried, retry
 from tracking.tables import quarantine
 
 GOOD = {"type": "track", "event": "Product Viewed", "userId": "alice", "messageId": "good"}
 UNREADABLE = {"type": "Dave Brown", "userId": "dave", "messageId": "bad", "traits": {"email": "dave@people.example"}}
 SENSELESS = {"type": "alias", "userId": "dave", "messageId": "worse", "traits": {"email": "dave@people.example"}}
+WIDE = {"type": "track", "event": "Tea Drunk", "userId": "dave", "messageId": "wide", "properties": {"note": "x" * 200}}
 
 
 def count(runtime: Runtime) -> int:
@@ -84,3 +95,75 @@ def test_nobody_reads_it_any_more_when_its_day_has_been_over_for_a_day(runtime: 
             open_quarantined(connection, runtime.vault, row.id)
         with pytest.raises(NotFoundError, match="quarantine list"):
             open_quarantined(connection, runtime.vault, row.id + 1)
+
+
+def _retry(runtime: Runtime, ids: list[int] | None = None, workspace: Workspace | None = None) -> list[Retried]:
+    with runtime.database.transaction() as connection:
+        return retry(connection, runtime.vault, workspace or get_workspace(connection), ids, runtime.clock.now())
+
+
+def test_a_call_is_taken_when_the_rules_of_now_let_it_through(
+    client: TestClient,
+    secret_key: str,
+    runtime: Runtime,
+    logged: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order = {"order_id": "1", "products": [{"sku": "TEA-1", "price": 4.5}]}
+    refused = [
+        {
+            "type": "track",
+            "event": "Order Completed",
+            "userId": "dave",
+            "messageId": "o",
+            "properties": {**order, "currency": ""},
+        },
+        UNREADABLE,
+        SENSELESS,
+    ]
+    monkeypatch.setattr("tracking.events.event_mapping._MAX_LINES", 0)  # as an older release that took no order
+    monkeypatch.setattr("tracking.events.envelope.MAX_CALL", 150)
+    assert client.post("/v1/batch", json={"batch": [*refused, WIDE]}, auth=(secret_key, "")).json()["left_out"] >= 2
+    monkeypatch.undo()
+    with runtime.database.read() as connection:
+        reasons = {one.id: one.reason for one in list_quarantined(connection, 10)}
+    assert len(reasons) == 4
+    retried = _retry(runtime)
+    assert sorted(one.was_taken for one in retried) == [False, False, True, True]
+    assert {event.name for event in logged()} == {"order_placed", "tea_drunk"}
+    with runtime.database.read() as connection:
+        assert {one.id for one in list_quarantined(connection, 10)} == {one.id for one in retried if not one.was_taken}
+    assert [one.was_taken for one in _retry(runtime)] == [False, False]
+
+
+def test_nothing_is_doubled_when_a_call_was_sent_again_meanwhile(
+    client: TestClient,
+    secret_key: str,
+    runtime: Runtime,
+    logged: Callable[..., list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracking.events.envelope.MAX_CALL", 150)
+    client.post("/v1/batch", json={"batch": [WIDE]}, auth=(secret_key, ""))
+    monkeypatch.undo()
+    client.post("/v1/batch", json={"batch": [WIDE]}, auth=(secret_key, ""))
+    assert [one.was_taken for one in _retry(runtime)] == [True]
+    assert [event.name for event in logged()] == ["tea_drunk"]
+    assert count(runtime) == 0
+
+
+def test_it_has_to_be_sent_again_when_only_its_beginning_was_kept(runtime: Runtime, clock: ManualClock) -> None:
+    with runtime.database.transaction() as connection:
+        keep_refused(connection, runtime.vault, "web", [Left(0, "wrong", '{"call": "' + "x" * 20_000)], clock.now())
+    (one,) = _retry(runtime)
+    assert one.reason == "only its beginning was kept: it has to be sent again."
+    with pytest.raises(NotFoundError, match="quarantine list"):
+        _retry(runtime, [one.id + 1])
+
+
+def test_it_is_gone_when_it_is_thrown_away(runtime: Runtime, clock: ManualClock) -> None:
+    with runtime.database.transaction() as connection:
+        refused = [Left(number, "wrong", "{}") for number in range(3)]
+        keep_refused(connection, runtime.vault, "web", refused, clock.now())
+        first = list_quarantined(connection, 1)[0].id
+        assert [drop_quarantined(connection, ids) for ids in ([first], [first], None)] == [1, 0, 2]

@@ -103,6 +103,7 @@ def test_a_mail_is_credited_with_the_order_when_alice_opens_clicks_and_buys(
         (name, mail.profile_id)
         for name in (
             "product_viewed",
+            "profile_merged",  # the visitor was nobody until it identified
             "message_opened",
             "link_clicked",
             "order_placed",

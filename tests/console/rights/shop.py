@@ -30,7 +30,10 @@ from customers.tables import (
     merge_review,
     profile,
     profile_merge,
+    stated_attribute,
     static_list_member,
+    visitor_link,
+    visitor_tenure,
 )
 from customers.task_tables import task
 from customers.workspace import get_workspace
@@ -39,7 +42,7 @@ from delivery.tables import OriginKind, delivery_attempt, delivery_event, messag
 from journeys.tables import assignment, enrolment, entry_refusal, event_wait, journal, timer
 from recommender.tables import offer_decision, offer_impression
 from segments.tables import membership
-from tracking.tables import consent_handle, conversion, engagement_event
+from tracking.tables import consent_handle, conversion, engagement_event, sign_up
 
 NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -195,6 +198,15 @@ def _fill_customers(connection: Connection, runtime: Runtime, number: int, other
             "before": vault.seal_document(number, "import_change.before", {"first_name": SEALED["first_name"]}),
         },
         static_list_member: {"list": "vip", "added_at": NOW},
+        visitor_link: {"visitor_id": 1, "kind": "strong", "occurred_at": NOW, "key": "call-1", "said_by": "call-1"},
+        visitor_tenure: {"visitor_id": 1, "since": NOW},
+        stated_attribute: {
+            "name": "first_name",
+            "is_claimed": False,
+            "occurred_at": NOW,
+            "key": "call-1",
+            "sealed": vault.seal_document(number, "stated_attribute.value", {"value": SEALED["first_name"]}),
+        },
         account_member: {"account_id": account_id, "since": NOW},
         single_use_link: {"lookup": "hash", "kind": "export", "request_id": request_id, "expires_at": NOW},
         task: {
@@ -247,6 +259,11 @@ def _fill_delivery(connection: Connection, runtime: Runtime, number: int) -> Non
     connection.execute(insert(engagement_event).values(message_id="message-1", profile_id=number, **opened))
     handle = {"handle": 7, "lookup": "hash", "channel": "email", "topic": "marketing", "created_at": NOW}
     connection.execute(insert(consent_handle).values(profile_id=number, message_id="message-1", **handle))
+    entered = vault.seal_document(number, "sign_up.document", {"address": SEALED["email"], "values": {}})
+    form = {"form": "newsletter", "form_version": 1, "status": "waiting", "topics": ["marketing"], "network": "hash"}
+    shown = {"text_version": "1", "language": "en", "requested_at": NOW, "mailed_at": NOW, "mail_count": 1}
+    asked = {"token_id": 7, "lookup": "hash", "sealed_document": entered, **form, **shown}
+    connection.execute(insert(sign_up).values(profile_id=number, **asked))
     order_id = connection.scalar(select(customer_order.c.id).where(customer_order.c.profile_id == number))
     credit = {"rule": "clicked", "amount": 2_500, "currency": "GBP", "occurred_at": NOW}
     connection.execute(insert(conversion).values(order_id=order_id, message_id="message-1", **credit))

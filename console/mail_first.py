@@ -1,0 +1,32 @@
+"""Pixel and links before the router: mails ask for them by the million, and a router asks every route in turn."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_MAIL_ROUTES = ("/o/{token}", "/c/{token}")
+
+
+def mail_first(app: Starlette) -> ASGIApp:
+    """`app`, whose routes for pixel and links are called directly; everything else goes its way through it."""
+    found = {route.path: route.app for route in app.routes if isinstance(route, Route) and route.path in _MAIL_ROUTES}
+    if len(found) < len(_MAIL_ROUTES):
+        return app
+    pixel, redirect = (found[path] for path in _MAIL_ROUTES)
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        token = path[3:]
+        if not token or "/" in token:
+            target: ASGIApp = app
+        elif path.startswith("/o/"):
+            target = pixel
+        else:
+            target = redirect if path.startswith("/c/") else app
+        if target is not app:
+            scope["path_params"] = {"token": token}
+        await target(scope, receive, send)
+
+    return dispatch

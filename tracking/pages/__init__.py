@@ -1,0 +1,1 @@
+"""Pages that customers see: leaving, choosing, and what a link in a mail leads to."""
