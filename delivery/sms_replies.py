@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -28,6 +27,7 @@ from customers.workspace import Workspace
 from delivery.callbacks.inbound_texts import InboundText, Word
 from delivery.envelope import MessageRow
 from delivery.feedback import seal_callback
+from delivery.front_matter import parse_template
 from delivery.opt_outs import REPLY, record_opt_out, take_back_opt_out
 from delivery.outbox import NewMessage, enqueue
 from delivery.status import ReportKind
@@ -117,15 +117,19 @@ def _answer(
     if template is None or profile_id is None:
         return
     try:
-        front: Any = get_definition(connection, "template", template).document["front"]
+        published = get_definition(connection, "template", template)
+        source, _faults = parse_template(published.source, published.file)
+        topic = source.topic if source is not None else None
     except NotFoundError:
-        log.warning("the sender %s answers by the template %s, which is not published", name, template)
+        topic = None
+    if topic is None:
+        log.warning("the sender %s answers by the template %s, which is not published or has no topic", name, template)
         return
     answer = NewMessage(
         id=derived_id("sms_reply", text.word, cause),
         profile_id=profile_id,
         channel="sms",
-        topic=str(front["topic"]),
+        topic=topic,
         template=template,
         sender=name,
         origin_kind=OriginKind.REPLY,

@@ -34,9 +34,9 @@ def answering(runtime: Runtime) -> Runtime:
     with runtime.database.transaction() as connection:
         publish(connection, "workspace", "shop", document=workspace, source="", file="workspace.yaml", now=NOW)
         for slug in REPLIES.values():
-            front = {"template": slug, "channel": "sms", "topic": "orders"}
-            document = {"front": front, "body": "…", "channel": "sms"}
-            publish(connection, "template", slug, document=document, source="", file=f"templates/{slug}.txt", now=NOW)
+            text = f"---\ntemplate: {slug}\nchannel: sms\ntopic: orders\n---\nWe have heard you.\n"
+            file = f"templates/{slug}.txt"
+            publish(connection, "template", slug, document={"text": text}, source=text, file=file, now=NOW)
     return runtime
 
 
