@@ -156,11 +156,11 @@ def _install(npm: str) -> None:
     installed, locked = MODULES / ".package-lock.json", FOLDER / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime:
         return
-    made = subprocess.run(
-        [npm, "ci", "--ignore-scripts"], check=False, cwd=FOLDER, capture_output=True, text=True, timeout=400
-    )
+    # Not `npm ci`, which wants the packages of all other platforms in the lock file as well.
+    command = [npm, "install", "--no-save", "--ignore-scripts"]
+    made = subprocess.run(command, check=False, cwd=FOLDER, capture_output=True, text=True, timeout=400)
     if made.returncode:
-        missing(f"npm ci failed: {made.stderr.strip()[-500:]}")
+        missing(f"npm install failed: {made.stderr.strip()[-500:]}")
 
 
 def missing(reason: str) -> None:

@@ -89,6 +89,14 @@ GOOD_TRIGGERS = """
     - {api: true, schema: {type: object}}
 """
 GOOD_FILES = {
+    "form": """
+form: a
+title: Letters
+fields: [{attribute: first_name, label: First name}]
+topics: [marketing]
+consent: {text: You may write to me., version: "1"}
+embed: [https://shop.example]
+""",
     "journey": f"""
 journey: a
 name: Welcome

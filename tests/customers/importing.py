@@ -70,7 +70,7 @@ def contents(connection: Connection) -> dict[str, list[Any]]:
 
 
 def _rows(connection: Connection, table: Table, named: dict[str, dict[int, str]]) -> list[Any]:
-    left_out = {"id", "transaction_no", "sealed", "sealed_attributes", "sealed_properties"}
+    left_out = {"id", "batch_id", "transaction_no", "sealed", "sealed_attributes", "sealed_properties"}
     rows = []
     for row in connection.execute(select(table)).mappings():
         values = {name: value for name, value in row.items() if name not in left_out}

@@ -160,6 +160,7 @@ def stage(database_url: str, tmp_path: Path, shop_data: Path) -> Iterator[Stage]
             sns_topics=options.topic_arn,
             sns_certificates=str(options.certificates),
             workers="4",
+            ingestion="database",  # the clock stands still: what was answered is stored
         )
         create_key(settings.key_path("shop"))
         with open_runtime(settings, "shop", clock) as runtime:
