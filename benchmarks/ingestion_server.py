@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from benchmarks.mailing import open_mailing, settings_for
 from console.mail_first import mail_first
+from core.heap import collect_seldom
 from core.runtime import Runtime
 from core.settings import Settings
 from tracking.events.record_calls import CallBatch, Taken
@@ -120,6 +121,7 @@ def main(kind: str, folder: str, database_url: str, port: str, core: str) -> Non
             access_log=False,
             server_header=False,
         )
+        collect_seldom()
         uvicorn.Server(config).run()
 
 

@@ -19,6 +19,7 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
     from datetime import timedelta
 
     from campaigns.compose import Composer
+    from core.heap import collect_seldom
     from core.ids import random_id
     from delivery.housekeeping import settle_broken_off
     from delivery.providers.registry import create_transports
@@ -28,6 +29,7 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
 
     total = DeliveryResult()
     with open_workspace(context) as (runtime, _workspace):
+        collect_seldom()
         with runtime.database.transaction() as connection:
             settle_broken_off(connection, runtime.vault, runtime.clock.now())
         follow_merges(runtime, runtime.clock.now())

@@ -14,6 +14,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from core.errors import TransientError
+from core.heap import collect_seldom
 from core.log import configure_logging
 from core.runtime import open_runtime
 from core.settings import load_settings
@@ -28,6 +29,7 @@ def heartbeat_flow(workspace: str, minutes: float = 15) -> dict[str, int]:
     configure_logging(settings.log_level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
     with open_runtime(settings, workspace) as runtime, _asked_to_stop() as is_stopped:
+        collect_seldom()
         tally = keep_beating(runtime, life=timedelta(minutes=minutes), is_stopped=is_stopped)
     create_markdown_artifact(as_markdown(tally), key="heartbeat", description="What happened meanwhile")
     if tally.faults:

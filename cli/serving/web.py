@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from console.server import serve
+from core.heap import collect_seldom
 from core.log import configure_logging
 from core.runtime import open_runtime
 from core.settings import load_settings
@@ -15,6 +16,7 @@ def main(workspace: str) -> None:
     settings = load_settings()
     configure_logging(settings.log_level)
     with open_runtime(settings, workspace) as runtime:
+        collect_seldom()
         serve(runtime)
 
 
