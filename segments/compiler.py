@@ -1,4 +1,4 @@
-"""One rule tree becomes one SELECT of profile ids, on SQLite, PostgreSQL and DuckDB with the same members.
+"""A rule becomes one SELECT of profile ids, on SQLite, PostgreSQL and DuckDB with the same members; many share a pass.
 
 Every condition is true or false, never NULL, so `not` simply negates. Each leaf has one function in `_LEAVES`;
 conditions on events share the pass of `features`. What only a journey can answer must have been replaced before.
@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import FromClause, Select, false, literal, not_, or_, select, true
+from sqlalchemy import FromClause, Select, and_, false, literal, not_, or_, select, true
 
 from core.errors import InputError
 from core.vault import Vault
@@ -84,23 +84,56 @@ def compile_rule(
     half-open [now - within, now); days of dates begin at midnight in the workspace's zone. Raises NotFoundError for an
     unknown segment, ConflictError for a circle, InputError for a condition that only a journey can answer.
     """
+    source, holds, within_reach = _compile({"it": rule}, now, workspace, segments, batch, vault, reach)
+    return select(profile.c.id).select_from(source).where(within_reach, holds["it"]).order_by(profile.c.id)
+
+
+def compile_rules(
+    rules: Mapping[str, Rule],
+    *,
+    now: datetime,
+    workspace: Workspace,
+    segments: Mapping[str, Rule],
+    batch: Sequence[int] | None = None,
+    vault: Vault | None = None,
+    reach: Reach = Reach.MARKETING,
+) -> Select[Any]:
+    """One pass for many rules: a row for each profile within `reach`, in order, with its `id` and, under the name of
+    each rule, whether that holds. Everything else is as in `compile_rule`.
+    """
+    source, holds, within_reach = _compile(rules, now, workspace, segments, batch, vault, reach)
+    columns = [predicate.label(name) for name, predicate in holds.items()]
+    return select(profile.c.id, *columns).select_from(source).where(within_reach).order_by(profile.c.id)
+
+
+def _compile(
+    rules: Mapping[str, Rule],
+    now: datetime,
+    workspace: Workspace,
+    segments: Mapping[str, Rule],
+    batch: Sequence[int] | None,
+    vault: Vault | None,
+    reach: Reach,
+) -> tuple[FromClause, dict[str, Predicate], Predicate]:
+    """What to select from, when each rule holds, and who is looked at."""
     if reach is Reach.SERVICE:
         segments = {slug: AllOf((_DidNotObject(), inner)) for slug, inner in segments.items()}
-    tree = inline(rule, segments)
+    trees = {name: inline(rule, segments) for name, rule in rules.items()}
     moment = Moment(now, ZoneInfo(workspace.timezone))
-    leaves = list(iter_leaves(tree))
+    leaves = [leaf for tree in trees.values() for leaf in iter_leaves(tree)]
     features = Features([leaf for leaf in leaves if isinstance(leaf, EventRule)], moment, batch)
     consents = Consents([leaf for leaf in leaves if isinstance(leaf, ConsentRule)], now, batch)
-    holds = _predicate(tree, Scope(moment, workspace, vault, features, consents))
+    scope = Scope(moment, workspace, vault, features, consents)
+    holds = {name: _predicate(tree, scope) for name, tree in trees.items()}
     source: FromClause = profile
     for table in (*features.tables, *consents.tables):
         source = source.outerjoin(table, table.c.profile_id == profile.c.id)
-    query = select(profile.c.id).select_from(source).where(profile.c.status == ProfileStatus.ACTIVE.value, holds)
+    within_reach = [profile.c.status == ProfileStatus.ACTIVE.value]
     if reach is Reach.MARKETING:
-        query = query.where(profile.c.objected_at.is_(None))
+        within_reach.append(profile.c.objected_at.is_(None))
     if batch is not None:
-        query = query.where(profile.c.id.in_(batch))
-    return query.order_by(profile.c.id)
+        within_reach.append(profile.c.id.in_(batch))
+    return source, holds, and_(*within_reach)
 
 
 def _predicate(rule: Rule, scope: Scope) -> Predicate:

@@ -1,6 +1,6 @@
 SELECT "profile"."id"
 FROM "profile"
-WHERE "profile"."status" = 'active' AND ((EXISTS (SELECT 1 AS "anon_1"
+WHERE "profile"."status" = 'active' AND "profile"."objected_at" IS NULL AND ((EXISTS (SELECT 1 AS "anon_1"
 FROM (SELECT unnest(CASE json_type("profile"."attributes", '$."tier"') WHEN 'ARRAY' THEN CAST(json_extract("profile"."attributes", '$."tier"') AS JSON[]) ELSE [json_extract("profile"."attributes", '$."tier"')] END) AS value) AS "element"
 WHERE substr(CASE json_type("element"."value") WHEN 'VARCHAR' THEN json_extract_string("element"."value", '$') END, 1, 4) = 'gold')) OR (EXISTS (SELECT 1 AS "anon_2"
 FROM (SELECT unnest(CASE json_type("profile"."attributes", '$."tags"') WHEN 'ARRAY' THEN CAST(json_extract("profile"."attributes", '$."tags"') AS JSON[]) ELSE [json_extract("profile"."attributes", '$."tags"')] END) AS value) AS "element"
@@ -8,4 +8,4 @@ WHERE CASE json_type("element"."value") WHEN 'VARCHAR' THEN json_extract_string(
 FROM (SELECT unnest(CASE json_type("profile"."attributes", '$."points"') WHEN 'ARRAY' THEN CAST(json_extract("profile"."attributes", '$."points"') AS JSON[]) ELSE [json_extract("profile"."attributes", '$."points"')] END) AS value) AS "element"
 WHERE CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END >= 100 AND CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END < 200)) OR (EXISTS (SELECT 1 AS "anon_4"
 FROM "static_list_member"
-WHERE "static_list_member"."list" = 'vips' AND "static_list_member"."profile_id" = "profile"."id"))) AND "profile"."objected_at" IS NULL ORDER BY "profile"."id"
+WHERE "static_list_member"."list" = 'vips' AND "static_list_member"."profile_id" = "profile"."id"))) ORDER BY "profile"."id"

@@ -1,6 +1,6 @@
 SELECT "profile"."id"
 FROM "profile"
-WHERE "profile"."status" = 'active' AND (EXISTS (SELECT 1 AS "anon_1"
+WHERE "profile"."status" = 'active' AND "profile"."objected_at" IS NULL AND (EXISTS (SELECT 1 AS "anon_1"
 FROM (SELECT unnest(CASE json_type((SELECT "customer_event"."properties"
 FROM "customer_event"
 WHERE "customer_event"."profile_id" = "profile"."id" AND "customer_event"."name" = 'cart_updated' AND (EXISTS (SELECT 1 AS "anon_2"
@@ -17,4 +17,4 @@ WHERE "customer_event"."profile_id" = "profile"."id" AND "customer_event"."name"
 FROM (SELECT unnest(CASE json_type("customer_event"."properties", '$."total"') WHEN 'ARRAY' THEN CAST(json_extract("customer_event"."properties", '$."total"') AS JSON[]) ELSE [json_extract("customer_event"."properties", '$."total"')] END) AS value) AS "element"
 WHERE CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END >= 1000)) AND "customer_event"."occurred_at" < 1781078400000000 ORDER BY "customer_event"."occurred_at" DESC, "customer_event"."id" DESC
  LIMIT 1), '$."sku"')] END) AS value) AS "element"
-WHERE strpos(CASE json_type("element"."value") WHEN 'VARCHAR' THEN json_extract_string("element"."value", '$') END, 'tea') > 0)) AND "profile"."objected_at" IS NULL ORDER BY "profile"."id"
+WHERE strpos(CASE json_type("element"."value") WHEN 'VARCHAR' THEN json_extract_string("element"."value", '$') END, 'tea') > 0)) ORDER BY "profile"."id"

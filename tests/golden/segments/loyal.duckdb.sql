@@ -4,4 +4,4 @@ FROM "customer_event"
 WHERE "customer_event"."name" IN ('order_placed', 'order_returned') AND "customer_event"."occurred_at" < 1781078400000000 AND "customer_event"."profile_id" IS NOT NULL GROUP BY "customer_event"."profile_id")
  SELECT "profile"."id"
 FROM "profile" LEFT OUTER JOIN "features" ON "features"."profile_id" = "profile"."id"
-WHERE "profile"."status" = 'active' AND coalesce("features"."count_1", 0) >= 2 AND (CAST(coalesce("features"."sum_2", 0) AS DOUBLE PRECISION) / 10000.0) >= 10000 AND coalesce("features"."count_3", 0) < 1 AND "profile"."objected_at" IS NULL ORDER BY "profile"."id"
+WHERE "profile"."status" = 'active' AND "profile"."objected_at" IS NULL AND coalesce("features"."count_1", 0) >= 2 AND (CAST(coalesce("features"."sum_2", 0) AS DOUBLE PRECISION) / 10000.0) >= 10000 AND coalesce("features"."count_3", 0) < 1 ORDER BY "profile"."id"
