@@ -25,7 +25,9 @@ def apply(context: typer.Context, as_json: AsJson = False) -> None:
     from core.log import configure_logging
     from core.runtime import open_runtime
     from delivery.assets import publish_assets
+    from insights.scores import list_score_names
     from journeys.catalogue import get_catalogue
+    from segments.ranking import rank_at_once
 
     options = options_of(context)
     settings = options.settings
@@ -39,10 +41,12 @@ def apply(context: typer.Context, as_json: AsJson = False) -> None:
             publish_assets(open_store(settings), project.assets)
         with runtime.database.transaction() as connection:
             is_first = not list_definitions(connection, "workspace")
-            checked = check_project(project, {} if is_first else get_catalogue(connection).newest)
+            in_force = {} if is_first else get_catalogue(connection).newest
+            checked = check_project(project, in_force, scores=list_score_names(connection))
             if has_errors(checked.faults):
                 raise ConfigError(checked.faults)
             changes = publish_project(connection, checked.project, runtime.clock.now())
+        rank_at_once(runtime)
     if not as_json:
         show_faults(checked.faults)
     if as_json:

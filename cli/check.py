@@ -24,14 +24,17 @@ def check(context: typer.Context, as_json: AsJson = False) -> None:
     """Check every file of the project. Exits 1 when there is an error; warnings pass."""
     from console.check import check_project
     from console.project import load_project
+    from console.segment_costs import check_costs
 
-    checked = check_project(load_project(options_of(context).settings.project_folder))
-    errors = [fault for fault in checked.faults if fault.severity is Severity.ERROR]
+    options = options_of(context)
+    checked = check_project(load_project(options.settings.project_folder))
+    faults = sorted({*checked.faults, *check_costs(checked.project, options.settings, options.clock.now())})
+    errors = [fault for fault in faults if fault.severity is Severity.ERROR]
     if as_json:
-        print_json([fault.as_dict() for fault in checked.faults])
+        print_json([fault.as_dict() for fault in faults])
     else:
-        show_faults(checked.faults)
-        say(_summary(len(errors), len(checked.faults) - len(errors), checked.file_count))
+        show_faults(faults)
+        say(_summary(len(errors), len(faults) - len(errors), checked.file_count))
     raise typer.Exit(ExitCode.INPUT if errors else ExitCode.DONE)
 
 

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
+from cli import (
+    segments_audit,
+    segments_explain,
+    segments_export,
+    segments_freeze,
+    segments_preview,
+    segments_rank,
+    segments_snapshot,
+)
 from cli.context import open_workspace
-from cli.output import AsJson, print_json, print_table, say
+from cli.output import AsJson, print_json, print_table
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
+    commands.command("preview")(segments_preview.preview)
+    commands.command("explain")(segments_explain.explain)
+    commands.command("export")(segments_export.export)
+    commands.command("freeze")(segments_freeze.freeze)
+    commands.command("rank")(segments_rank.rank)
+    commands.command("audit")(segments_audit.audit)
+    commands.command("snapshot")(segments_snapshot.snapshot)
     app.add_typer(commands, name="segments", help="Who is in which segment, and why.")
 
 
@@ -40,51 +57,35 @@ def refresh(
 
 @commands.command("list")
 def list_segments(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the published segments with their last refresh."""
-    from segments.membership import list_refreshes
+    """List the published segments: how many are in each, who came and went in 24 hours, and how fresh that is."""
+    from segments.overview import read_overview
 
     with open_workspace(context) as (runtime, _workspace), runtime.database.read() as connection:
-        rows = list_refreshes(connection)
+        now = runtime.clock.now()
+        rows = read_overview(connection, now)
     if as_json:
         print_json([asdict(row) for row in rows])
         return
     print_table(
         "Segments",
-        ["segment", "members", "refreshed"],
-        [(row.segment, row.member_count, f"{row.refreshed_at:%Y-%m-%d %H:%M} UTC") for row in rows],
+        ["segment", "members", "24 h", "", "fresh"],
+        [
+            (
+                row.segment,
+                row.members,
+                f"+{row.entered:,}" if row.entered else "",
+                f"−{row.left:,}" if row.left else "",
+                _age(now - row.fresh_at) if row.fresh_at else "never built",
+            )
+            for row in rows
+        ],
     )
 
 
-@commands.command("explain")
-def explain(
-    context: typer.Context,
-    profile: Annotated[str, typer.Argument(help="External id, e-mail address or phone number.")],
-    segment: Annotated[str, typer.Argument(help="The segment's name.")],
-    as_json: AsJson = False,
-) -> None:
-    """Say of each condition whether it holds for a person, and what was found."""
-    from console.people import get_profile_id
-    from core.errors import NotFoundError
-    from segments.definition import load_segments, rules_of
-    from segments.explain import explain as explain_rule
-
-    with open_workspace(context) as (runtime, workspace), runtime.database.read() as connection:
-        segments = load_segments(connection)
-        if segment not in segments:
-            raise NotFoundError(f"there is no published segment named {segment!r}: see `postilion segments list`.")
-        findings = explain_rule(
-            connection,
-            segments[segment].rule,
-            get_profile_id(connection, runtime.vault, workspace, profile),
-            runtime.clock.now(),
-            workspace,
-            segments=rules_of(segments),
-            vault=runtime.vault,
-        )
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-        return
-    for finding in findings:
-        mark = "[green]✓[/]" if finding.holds else "[red]✗[/]"
-        found = "" if finding.found is None else f"  [dim]found: {finding.found}[/]"
-        say(f"{'  ' * finding.depth}{mark} {finding.condition}{found}")
+def _age(length: timedelta) -> str:
+    """Such as `12 s ago`, in the largest unit of which there are two."""
+    seconds = max(0, int(length.total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"

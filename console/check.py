@@ -5,13 +5,14 @@ Every package judges its own kind of file; here they are asked in turn and told 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from campaigns.definition import parse_campaign
 from console.opens_check import check_opens
 from console.project import Project, ProjectFile
 from console.retention_check import check_lengths, check_windows
+from console.scores_check import check_scores
 from console.webhook_check import check_webhooks
 from core.errors import ConfigError, Fault, InputError
 from core.suggest import did_you_mean
@@ -59,11 +60,13 @@ class _Names:
     templates: Mapping[str, TemplateSource]
 
 
-def check_project(project: Project, in_force: Mapping[str, Journey] | None = None) -> CheckedProject:
+def check_project(
+    project: Project, in_force: Mapping[str, Journey] | None = None, *, scores: Collection[str] | None = None
+) -> CheckedProject:
     """All faults of a project: those of reading it and those of its meaning, in one run.
 
     `in_force` are the journeys that are published now; without them nobody can tell whether an experiment changes under
-    its people.
+    its people. `scores` are the names under which some are recorded; without them none is called unknown.
     """
     faults = list(project.faults)
     workspace = parse_workspace(project.workspace.document) if project.workspace else None
@@ -87,6 +90,7 @@ def check_project(project: Project, in_force: Mapping[str, Journey] | None = Non
     for file in project.of_kind("form"):
         faults += parse_form(file.located, workspace)[1]
     faults += _check_texts(project)
+    faults += check_scores(project, scores) if scores is not None else ()
     return CheckedProject(project, tuple(sorted(set(faults))))
 
 

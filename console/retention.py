@@ -21,10 +21,12 @@ from core.durations import Duration, add_calendar
 from core.runtime import Runtime
 from customers.tables import customer_event
 from customers.task_tables import UNFINISHED, task
+from customers.touches import TouchKind, prune_touches, touch
 from customers.workspace import Workspace, get_workspace
 from delivery.tables import delivery_event, message
 from journeys.tables import enrolment, entry_refusal
 from recommender.tables import offer_decision
+from segments.mark import find_mark
 from tracking.events.quarantine import destroy_old_day_keys
 from tracking.pages.signing_up.taking import delete_unconfirmed
 from tracking.tables import engagement_event
@@ -161,6 +163,8 @@ def keep_retention(runtime: Runtime, now: datetime, *, batch: int = _BATCH, batc
     gone.append(Gone("sign_ups", "sign-ups that nobody confirmed deleted", delete_unconfirmed(runtime, now)))
     gone.append(Gone("exports", "copies made for people deleted", delete_old_exports(runtime, now)))
     with runtime.database.transaction() as connection:
+        mark = find_mark(connection)
+        prune_touches(connection, now, [mark.positions.touches] if mark is not None else [])
         save_position(connection, _LAST_RUN, Position(0, to_micros(now)))
     return Kept(tuple(gone), is_all)
 
@@ -215,6 +219,8 @@ def _let_go(connection: Connection, sweep: Sweep, keys: Iterable[Any]) -> None:
     if sweep.values:
         connection.execute(update(sweep.table).where(chosen).values(**sweep.values))
     else:
+        owners = select(sweep.table.c.profile_id).where(chosen).distinct()
+        touch(connection, connection.scalars(owners).all(), TouchKind.REWRITTEN)
         connection.execute(delete(sweep.table).where(chosen))
 
 

@@ -10,7 +10,7 @@ from console.retention import LEAST
 from core.durations import Duration
 from core.errors import Fault
 from customers.workspace import Workspace
-from segments.rules import EventRule, Rule, iter_leaves
+from segments.rules import EventRule, Rule, SequenceRule, iter_leaves
 
 
 def check_lengths(project: Project, workspace: Workspace) -> Iterable[Fault]:
@@ -29,7 +29,7 @@ def check_windows(file: ProjectFile, rule: Rule, workspace: Workspace) -> Iterab
     if kept is None:
         return
     for leaf in iter_leaves(rule):
-        if isinstance(leaf, EventRule) and leaf.within is not None and leaf.within > kept.as_elapsed():
+        if isinstance(leaf, EventRule | SequenceRule) and leaf.within is not None and leaf.within > kept.as_elapsed():
             message = f"looks back {_days(leaf.within)}, and events are kept for {kept}"
             hint = "make the one shorter or the other longer"
             yield file.located.fault("W206", (*leaf.path, "within"), message, hint)

@@ -6,6 +6,7 @@ connection and never commits. SQLite is opened so that writers queue instead of 
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -179,6 +180,7 @@ def _sqlite_engine(url: URL, pool_size: int, overwrite_deleted: bool) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA cache_size=-12288")  # 12 MB a connection, so that a worker stays small
+        _complete(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -187,6 +189,14 @@ def _sqlite_engine(url: URL, pool_size: int, overwrite_deleted: bool) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _complete(connection: sqlite3.Connection) -> None:
+    """Give SQLite the functions that conditions use and that not every build of it has."""
+    known = {name for (name,) in connection.execute("SELECT name FROM pragma_function_list")}
+    for function in (math.sin, math.cos):
+        if function.__name__ not in known:
+            connection.create_function(function.__name__, 1, function, deterministic=True)
 
 
 @contextmanager

@@ -364,6 +364,12 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "Use an https address that is reachable from outside.",
         ),
         (
+            "W208",
+            "segment that looks at too much",
+            "By the database's own plan it is above POSTILION_SEGMENT_ROWS, so that it is refused unless it is forced.",
+            "Ask about a shorter time (`within`) or fewer events, or raise that setting.",
+        ),
+        (
             "W210",
             "picture without words",
             "Most mail programs show no picture until they are asked; until then its `alt` is all there is to read.",

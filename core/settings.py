@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ class Settings:
     )
     prefect_api_url: str = _setting("", "An existing Prefect server. Default: `postilion up` starts a private one.")
     prefect_port: str = _setting("4201", "Port of the private Prefect server.")
+    reader_url: str = _setting(
+        "",
+        "The database under a role that may only SELECT (PostgreSQL): previews, explanations and exports use it. "
+        "Default: the role of POSTILION_DATABASE_URL in a read-only transaction.",
+        is_secret=True,
+    )
+    segment_rows: str = _setting(
+        "200000000",
+        "How many rows a segment may look at by the estimate; above it is refused, unless it is forced. 0: no limit.",
+    )
+    segment_timeout: str = _setting("60", "Seconds that one statement of a preview or an export may take.")
+    snapshot_from: str = _setting(
+        "20000",
+        "From how many people on a refresh of segments asks a columnar copy in the state folder, ids and plain values "
+        "alone, instead of the database. 0: never.",
+    )
+    exports: str = _setting(
+        "", "Folder below which scheduled exports are written. Default: `exports` in the state folder."
+    )
     workers: str = _setting("8", "Threads that hand messages to the provider.")
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR.")
 
@@ -171,6 +191,22 @@ class Settings:
     @property
     def events_per_network_number(self) -> int:
         return _number(self.events_per_network, "POSTILION_EVENTS_PER_NETWORK")
+
+    @property
+    def segment_rows_number(self) -> int:
+        return _number(self.segment_rows, "POSTILION_SEGMENT_ROWS")
+
+    @property
+    def snapshot_from_number(self) -> int:
+        return _number(self.snapshot_from, "POSTILION_SNAPSHOT_FROM")
+
+    @property
+    def segment_timeout_length(self) -> timedelta:
+        return timedelta(seconds=max(1, _number(self.segment_timeout, "POSTILION_SEGMENT_TIMEOUT")))
+
+    @property
+    def exports_folder(self) -> Path:
+        return Path(self.exports).expanduser().resolve() if self.exports else self.state_folder / "exports"
 
     @property
     def capture_folder(self) -> Path | None:

@@ -18,6 +18,7 @@ from core.database import batches, insert_ignore, upsert
 from core.errors import InputError, NotFoundError
 from customers.account_tables import account, account_member
 from customers.tables import ProfileStatus, profile
+from customers.touches import touch
 
 _BATCH = 2_000
 _MAX_KEY = 200
@@ -120,6 +121,8 @@ def upsert_accounts(connection: Connection, new: Sequence[NewAccount], now: date
         names = ("name", "country", "attributes")
         statement = statement.values({name: bindparam(f"b_{name}") for name in names} | {"updated_at": now})
         connection.execute(statement, changes)
+        of_changed = account_member.c.account_id.in_([change["b_id"] for change in changes])
+        touch(connection, connection.scalars(select(account_member.c.profile_id).where(of_changed)))
     return {row.key: row.id for row in _by_key(connection, list(said))}
 
 
@@ -148,12 +151,14 @@ def set_members(connection: Connection, members: Sequence[NewMember]) -> None:
             elif one.role is not None and one.role != row.role and row.until is None:
                 rows.append({**values, "since": row.since})
     upsert(connection, account_member, rows, key=["account_id", "profile_id"], update=["role", "since", "until"])
+    touch(connection, {row["profile_id"] for row in rows})
 
 
 def end_member(connection: Connection, account_id: int, profile_id: int, until: datetime) -> bool:
     """Note that somebody left the company; False when they were no member."""
     member = account_member.c
     standing = (member.account_id == account_id) & (member.profile_id == profile_id) & member.until.is_(None)
+    touch(connection, [profile_id])
     return connection.execute(update(account_member).where(standing).values(until=until)).rowcount == 1
 
 

@@ -19,6 +19,7 @@ from core.database import batches, insert_ignore
 from core.vault import Vault
 from customers.attributes import attribute_lookup
 from customers.tables import ImportChangeKind, ProfileStatus, import_change, profile, sealed_attribute
+from customers.touches import touch
 from customers.workspace import AttributeSpec, ValueKind, Workspace
 
 COLUMN_ATTRIBUTES = frozenset({"timezone", "country", "locale"})  # kept in columns of their own
@@ -168,6 +169,7 @@ def _write(connection: Connection, vault: Vault, changes: Mapping[int, _Change],
             else:
                 indexed.append((number, name, attribute_lookup(vault, name, value)))
     _index_attributes(connection, indexed)
+    touch(connection, changes)
     if gone:
         attribute = sealed_attribute.c
         where = (attribute.profile_id == bindparam("owner")) & (attribute.name == bindparam("attribute"))

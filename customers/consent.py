@@ -8,7 +8,7 @@ whatever order the entries arrive, and a weaker grant never shortens a stronger 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,13 +21,15 @@ from core.clock import to_micros
 from core.database import batches
 from core.durations import Duration, add_calendar
 from core.errors import InputError
-from customers.tables import consent_entry
+from customers.tables import IdentityKind, consent_entry, identity
+from customers.touches import touch
 
 WHOLE_CHANNEL = "*"
 # Canada's anti-spam law (S.C. 2010, c. 23), section 10(10): an existing business relationship lasts two years after a
 # purchase and six months after an inquiry. Who does not say that there was a purchase is given the shorter time.
 CASL_IMPLIED_LASTS = Duration(months=6)
 
+_ADDRESSES = (IdentityKind.EMAIL.value, IdentityKind.PHONE.value)
 _LOOKUP_BATCH = 5_000
 _COLUMNS = (
     *("key", "lookup", "profile_id", "channel", "topic", "status", "basis", "source", "text_version"),
@@ -97,7 +99,18 @@ def record_consents(
         )
         for entry in entries
     ]
-    return frozenset(insert_missing(connection, consent_entry, _COLUMNS, rows, key="key"))
+    new = frozenset(insert_missing(connection, consent_entry, _COLUMNS, rows, key="key"))
+    _touch_owners(connection, {entry.lookup for entry in entries if entry.key in new})
+    return new
+
+
+def _touch_owners(connection: Connection, lookups: Collection[str]) -> None:
+    """Whoever shares an address shares what was said of it; the log tells of one person only."""
+    owners: set[int] = set()
+    for some in batches(sorted(lookups), _LOOKUP_BATCH):
+        query = select(identity.c.profile_id).where(identity.c.kind.in_(_ADDRESSES))
+        owners.update(connection.scalars(query.where(among(connection, identity.c.lookup, some))))
+    touch(connection, owners)
 
 
 def _end_of(entry: NewConsent, now: datetime) -> datetime | None:

@@ -19,6 +19,7 @@ from customers.addresses import email_domain, phone_country
 from customers.proposals import propose_plus_tags
 from customers.reindex import adopt_old_lookups
 from customers.tables import IdentityKind, ProfileStatus, identity, profile
+from customers.touches import touch
 
 _LONGEST_PROVIDER = 100
 _EMAIL, _PHONE = _SEALED_KINDS = (IdentityKind.EMAIL, IdentityKind.PHONE)
@@ -90,6 +91,7 @@ def write_identities(
     insert_fresh(connection, identity, _IDENTITY_COLUMNS, rows[True])
     insert_rows(connection, identity, _IDENTITY_COLUMNS, rows[False])
     _update_profiles(connection, derived, now, without=new)
+    touch(connection, [*ids, *(owner for owner, *_ in gained)])
     if not synthetic:
         propose_plus_tags(
             connection, vault, [(owner, value) for owner, kind, _, value in gained if kind is _EMAIL], now

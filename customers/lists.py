@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete
 from core.database import batches, insert_ignore
 from core.definitions import list_definitions
 from customers.tables import static_list_member
+from customers.touches import touch
 
 KIND = "list"
 
@@ -32,7 +33,9 @@ def add_to_list(
         {"list": name, "profile_id": number, "added_at": now, "batch_id": batch_id}
         for number in dict.fromkeys(profile_ids)
     ]
-    return [number for (number,) in insert_ignore(connection, static_list_member, rows, returning=["profile_id"])]
+    new = [number for (number,) in insert_ignore(connection, static_list_member, rows, returning=["profile_id"])]
+    touch(connection, new)
+    return new
 
 
 def remove_from_list(connection: Connection, name: str, profile_ids: Sequence[int]) -> list[int]:
@@ -42,4 +45,5 @@ def remove_from_list(connection: Connection, name: str, profile_ids: Sequence[in
     for some in batches(sorted(set(profile_ids)), _BATCH):
         statement = delete(static_list_member).where(member.list == name, member.profile_id.in_(some))
         gone += connection.execute(statement.returning(member.profile_id)).scalars()
+    touch(connection, gone)
     return gone

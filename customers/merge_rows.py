@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert
 
 from customers.log import NewEvent, append_own_events
 from customers.tables import profile_merge
+from customers.touches import TouchKind, touch
 
 
 class MergeKind(StrEnum):
@@ -59,6 +60,9 @@ def record_merges(connection: Connection, new: Sequence[NewMerge], now: datetime
     ]
     statement = insert(profile_merge).returning(profile_merge.c.id, sort_by_parameter_order=True)
     ids = list(connection.execute(statement, rows).scalars())
+    touch(
+        connection, {number for one in new for number in (one.profile_id, one.merged_profile_id)}, TouchKind.REWRITTEN
+    )
     append_own_events(connection, [_event(number, one, now) for number, one in zip(ids, new, strict=True)], now)
     return ids
 

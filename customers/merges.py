@@ -23,6 +23,7 @@ from customers.merge_rows import MergeCause, MergeKind, NewMerge, record_merges
 from customers.ownership import family_of, settle, survivor_of
 from customers.profiles import COLUMN_ATTRIBUTES, Profile, check_attributes, load_profiles, set_attributes
 from customers.tables import ProfileStatus, profile, profile_merge, static_list_member
+from customers.touches import touch
 from customers.workspace import Workspace
 
 __all__ = ["MergeCause", "family_of", "list_merges", "merge", "split", "survivor_of"]
@@ -243,3 +244,4 @@ def derive_addresses(connection: Connection, vault: Vault, profile_id: int, now:
         "phone_country": (person.phone.domain or None) if person.phone else None,
     }
     connection.execute(update(profile).where(profile.c.id == profile_id).values(**values, updated_at=now))
+    touch(connection, [profile_id])

@@ -16,9 +16,11 @@ from sqlalchemy.orm import aliased
 from core.database import batches
 from customers.tables import consent_entry, customer_event, customer_order, identity, profile
 from customers.task_tables import task
+from customers.touches import TouchKind, touch
 
 FOLLOWING = (customer_event, customer_order, consent_entry, task)  # identities do too, but for duplicates
 
+_COPIED = (customer_event, customer_order)  # by readers who go by the position of a row
 _BATCH = 5_000
 
 
@@ -104,6 +106,8 @@ def find_moves(
 def _write(connection: Connection, table: Table, moves: Sequence[Move], *where: ColumnElement[bool]) -> None:
     if not moves:
         return
+    kind = TouchKind.REWRITTEN if table in _COPIED else TouchKind.CHANGED
+    touch(connection, {number for move in moves for number in (move.old, move.new)}, kind)
     first = table.c.origin_profile_id
     statement = update(table).where(
         table.c.profile_id == bindparam("old"), first.is_not_distinct_from(bindparam("was", type_=first.type)), *where

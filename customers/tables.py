@@ -235,6 +235,7 @@ customer_event = Table(
     Index("ix_customer_event_transaction_no_id", "transaction_no", "id"),
     Index("ix_customer_event_profile_id_name_occurred_at", "profile_id", "name", "occurred_at"),
     Index("ix_customer_event_profile_id_occurred_at_id", "profile_id", "occurred_at", "id"),
+    Index("ix_customer_event_name_occurred_at", "name", "occurred_at"),  # in this order windows close
     sqlite_autoincrement=True,  # cursors would pass over a row that got the number of a deleted one
     info=personal(
         "what you did, and what was sent to you",
@@ -243,6 +244,20 @@ customer_event = Table(
         sealed={"sealed_properties": "customer_event.properties"},
         moves=True,
     ),
+)
+
+profile_touch = Table(
+    "profile_touch",  # whose rows changed without a word in the log, see customers/touches.py
+    metadata,
+    Column("id", Id, primary_key=True),
+    transaction_column(),
+    Column("first_id", Id, nullable=False),  # of profiles: everybody from here ...
+    Column("last_id", Id, nullable=False),  # ... to here, included
+    Column("kind", String(10), nullable=False),  # TouchKind
+    Column("touched_at", Instant, nullable=False),
+    Index("ix_profile_touch_transaction_no_id", "transaction_no", "id"),
+    sqlite_autoincrement=True,  # cursors would pass over a row that got the number of a deleted one
+    info=IMPERSONAL,
 )
 
 customer_order = Table(
@@ -318,6 +333,12 @@ consent_entry = Table(
     Column("batch_id", Id),
     Index("ix_consent_entry_lookup", "lookup", "channel", "topic", "occurred_at", "status", "expires_at"),
     Index("ix_consent_entry_profile_id", "profile_id"),
+    Index(
+        "ix_consent_entry_expires_at",
+        "expires_at",
+        sqlite_where=text("expires_at IS NOT NULL"),
+        postgresql_where=text("expires_at IS NOT NULL"),
+    ),
     info=personal("what you agreed to and what you withdrew", OnErasure.KEEP, moves=True),
 )
 
@@ -400,6 +421,17 @@ static_list_member = Table(
     Index("ix_static_list_member_profile_id", "profile_id"),
     sqlite_with_rowid=False,
     info=personal("lists you are on", OnErasure.DELETE),
+)
+
+frozen_list = Table(
+    "frozen_list",  # where a static list comes from that was frozen from a segment
+    metadata,
+    Column("list", String(100), primary_key=True),
+    Column("segment", String(100), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("as_of", Instant, nullable=False),
+    Column("frozen_at", Instant, nullable=False),
+    info=IMPERSONAL,
 )
 
 profile_merge = Table(

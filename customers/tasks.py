@@ -21,6 +21,7 @@ from customers.log import NewEvent, append_events
 from customers.tables import ProfileStatus, profile
 from customers.task_moves import Move, Standing, check_name, decide
 from customers.task_tables import CASES, UNFINISHED, Priority, TaskKind, TaskStatus, task
+from customers.touches import touch
 from customers.workspace import Workspace
 
 MAX_TITLE, MAX_BODY = 500, 10_000
@@ -251,6 +252,7 @@ def _tell(
         append_events(connection, vault, workspace, [_event("task_closed", key, row, now)], now)
     elif row["status"] != before.status and row["kind"] in CASES:
         connection.execute(update(profile).where(profile.c.id == row["profile_id"]).values(updated_at=now))
+        touch(connection, [row["profile_id"]])
 
 
 def _event(name: str, key: str, row: Mapping[str, Any], now: datetime) -> NewEvent:

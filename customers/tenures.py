@@ -31,6 +31,7 @@ from customers.tables import (
     stated_attribute,
     visitor_tenure,
 )
+from customers.touches import TouchKind, touch
 from customers.visitor_links import Link, LinkKind, Tenure, add_links, derive_tenures, load_links, owner_at
 
 _BATCH = 5_000
@@ -187,6 +188,7 @@ def _settle_homes(connection: Connection, visitors: Sequence[Visitor], now: date
         gone = {"status": ProfileStatus.MERGED, "merged_into": owner, "updated_at": now}
         connection.execute(update(profile).where(profile.c.id == home).values(**gone))
     touched = {*merged.values(), *(row.merged_into for row in split)}
+    touch(connection, {*merged, *touched, *(row.id for row in split)}, TouchKind.REWRITTEN)
     connection.execute(update(profile).where(profile.c.id.in_(touched)).values(updated_at=now))
     settle_rows(connection, {*merged, *survivors_of(connection, touched).values(), *(row.id for row in split)})
     new = [NewMerge(owner, home, MergeCause.VISITOR, _SOURCE) for home, owner in merged.items()]
@@ -253,6 +255,7 @@ def _move(
             vault.prepare([owner])
             values[sealed] = vault.seal_document(owner, name, vault.open_document(first, name, row.sealed))
         connection.execute(update(table).where(table.c.id == row.id).values(**values))
+        touch(connection, {row.profile_id, survivors[owner]}, TouchKind.REWRITTEN)
 
 
 def _move_statements(

@@ -20,6 +20,7 @@ from core.vault import Format, Vault
 from customers.consent import WHOLE_CHANNEL, ConsentStatus, NewConsent, record_consents
 from customers.log import NewEvent, append_own_events
 from customers.suppression import suppress
+from customers.touches import touch
 from delivery.callbacks.ses_events import TOPIC_LEFT, WHOLE_CHANNEL_LEFT, ProviderReport
 from delivery.envelope import MessageRow
 from delivery.feedback_rates import Novelty, count_feedback, novelty_of
@@ -101,11 +102,14 @@ def take_report(
     if _apply(connection, row, reported, received_at) is MessageStatus.SENT:
         names.append("message_sent")  # it was unknown, or its worker died before it could say so
     _suppress(connection, row, report)
+    if not names or row.origin_kind == OriginKind.TEST:
+        touch(connection, [row.profile_id])
     if row.origin_kind == OriginKind.TEST:
         return Recorded(is_new=True)  # the address is that of whoever tests, and no part of this person's history
     _withdraw(connection, row, report, key, received_at)
     events = [message_event(name, row, report.occurred_at, reason=report.sub_kind) for name in names]
-    append_own_events(connection, events, received_at)
+    if append_own_events(connection, events, received_at) < len(events):  # a second report of one kind
+        touch(connection, [row.profile_id])
     after = {name: getattr(reported, name) for name in ("delivered_at", "bounced_at", "complained_at")}
     novelty = novelty_of(row, after, report.occurred_at)
     return Recorded(True, (novelty,) if novelty is not None else ())

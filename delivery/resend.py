@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from core.errors import ConflictError, InputError, NotFoundError
+from customers.touches import touch
 from delivery.policy import Reason
 from delivery.tables import MessageStatus, OriginKind, delivery_attempt, message
 
@@ -103,11 +104,15 @@ def resend_unsent(connection: Connection, origin: Origin, reasons: Collection[Re
         if not ids:
             return count
         after = ids[-1]
-        count += connection.execute(
+        again = connection.execute(
             update(message)
             .where(message.c.id.in_(ids), message.c.status.in_(_UNSENT))
             .values(status=MessageStatus.DUE, reason=None, detail=None, ended_at=None, due_at=now)
-        ).rowcount
+            .returning(message.c.profile_id)
+        ).scalars()
+        people = list(again)
+        touch(connection, people)
+        count += len(people)
 
 
 def _from(kind: OriginKind, name: str) -> ColumnElement[bool]:

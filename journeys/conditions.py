@@ -17,14 +17,18 @@ from segments.matcher import match_value, match_where
 from segments.rules import (
     AggregateKind,
     BranchRule,
+    Comparison,
     Constant,
     EntryRule,
     EventRule,
     Happening,
     Leaf,
+    Matcher,
     MessageRule,
     Operator,
+    PropertyTest,
     Rule,
+    SequenceRule,
     Since,
     StepRule,
     Where,
@@ -111,6 +115,8 @@ def compares_with_entry(where: Where) -> bool:
 def _is_own(leaf: Leaf, ground: Ground) -> bool:
     if isinstance(leaf, EventRule):
         return leaf.since is not Since.EVER or compares_with_entry(leaf.where)
+    if isinstance(leaf, SequenceRule):
+        return leaf.since is not Since.EVER or any(compares_with_entry(part.where) for part in leaf.parts)
     if isinstance(leaf, MessageRule):
         return leaf.name in ground.own_steps
     return isinstance(leaf, EntryRule | BranchRule | StepRule | Constant)
@@ -130,6 +136,8 @@ def _answer(leaf: Leaf, ground: Ground) -> bool:
             return _message_met_with(leaf, ground)
         case EventRule() if _is_own(leaf, ground):
             return _happened(leaf, ground)
+        case SequenceRule() if _is_own(leaf, ground):
+            return bool(ground.ask(Holds(_of_this_run(leaf, ground))))
     return bool(ground.ask(Holds(leaf)))
 
 
@@ -143,14 +151,34 @@ def _message_met_with(leaf: MessageRule, ground: Ground) -> bool:
 
 def _happened(leaf: EventRule, ground: Ground) -> bool:
     """Events since entering or since this step: counted here, because the start is everybody's own."""
-    start = {Since.ENTRY: ground.entered_at, Since.STEP: ground.step_entered_at}.get(leaf.since)
-    own_start = replace(leaf, since=Since.EVER, start=start)
+    own_start = replace(leaf, since=Since.EVER, start=_start(leaf.since, ground))
     if any(aggregate.kind is not AggregateKind.COUNT for aggregate in leaf.aggregates):
         return bool(ground.ask(Holds(own_start)))
     since = own_start.starts_at(ground.now) or _THE_BEGINNING
     found: Sequence[Event] = ground.ask(Happened(leaf.names, since))
     count = sum(event.id != ground.entry_event_id and matches(leaf.where, event, ground) for event in found)
     return all(match_value(aggregate.matcher, count) for aggregate in leaf.aggregates)
+
+
+def _of_this_run(leaf: SequenceRule, ground: Ground) -> SequenceRule:
+    """The sequence with the start of this run, and with the values of its entry event."""
+    parts = tuple(replace(part, where=_with_entry(part.where, ground.entry)) for part in leaf.parts)
+    return replace(leaf, parts=parts, since=Since.EVER, start=_start(leaf.since, ground))
+
+
+def _start(since: Since, ground: Ground) -> datetime | None:
+    return {Since.ENTRY: ground.entered_at, Since.STEP: ground.step_entered_at}.get(since)
+
+
+def _with_entry(where: Where, entry: Mapping[str, Any]) -> Where:
+    def known(comparison: Comparison) -> Comparison:
+        if comparison.operator is not Operator.FROM_EVENT:
+            return comparison
+        value = entry.get(str(comparison.operand))
+        return Comparison(Operator.IN, (value,) if isinstance(value, str | int | float) else ())
+
+    tests = ((test.name, map(known, test.matcher.comparisons)) for test in where)
+    return tuple(PropertyTest(name, Matcher(tuple(comparisons))) for name, comparisons in tests)
 
 
 _THE_BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

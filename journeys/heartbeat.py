@@ -1,8 +1,8 @@
 """The heartbeat: everything that has to happen within seconds, once a second, and at once after there was work.
 
-Journeys advance, messages go out, opens and clicks become certain, orders are credited, launches end. One process beats
-at a time, under a lease of our own: a successor that stands ready asks for it and gets it, so that beats never pause.
-Two that beat at once would do no harm, because every part claims what it works on.
+People enter and leave segments, journeys advance, messages go out, opens and clicks become certain, orders are
+credited, launches end. One process beats at a time, under a lease of our own: a successor that stands ready asks for it
+and gets it, so that beats never pause. Two that beat at once would do no harm, because every part claims its work.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from delivery.silence import watch_silence
 from delivery.worker import DeliveryWorker
 from journeys.succession import follow_merges
 from journeys.tick import tick
-from segments.case_refresh import refresh_after_cases
+from segments.following import follow
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
 from tracking.outgoing.turns import Turns
@@ -156,12 +156,12 @@ class Heart:
         self._workspace: tuple[Workspace, datetime] | None = None
         self._parts = (
             _Part("merged people", self._follow),  # before whatever asks whose something is
+            _Part("segments", self._follow_segments),  # before journeys, which people enter by them
             _Part("journeys", self._advance),
             _Part("messages", self._deliver),
             _Part("opens and clicks", self._settle),
             _Part("events out", self._hand_out),
             _Part("orders", self._credit, _MINUTE),
-            _Part("segments that ask for cases", self._refresh, _MINUTE),
             _Part("launches", self._finish, _MINUTE),
             _Part("broken-off messages", self._settle_broken_off, _MINUTE),
             _Part("silence", self._listen, _MINUTE),
@@ -244,10 +244,12 @@ class Heart:
             self.tally.counts["orders credited to a message"] += credit_orders(connection, now)
         return False
 
-    def _refresh(self, now: datetime) -> bool:
-        refreshed = refresh_after_cases(self._runtime, now)
-        self.tally.counts["segments refreshed because a case moved"] += len(refreshed)
-        return False
+    def _follow_segments(self, now: datetime) -> bool:
+        done = follow(self._runtime, now)
+        self.tally.counts += Counter(
+            {"people who entered a segment": done.entered, "people who left a segment": done.left}
+        )
+        return done.behind
 
     def _settle_broken_off(self, now: datetime) -> bool:
         with self._runtime.database.transaction() as connection:

@@ -9,7 +9,17 @@ from journeys.conditions import HAPPENINGS
 from journeys.model import Journey
 from journeys.steps import wait_for
 from journeys.steps.messages import ENDINGS
-from segments.rules import BranchRule, Constant, EntryRule, EventRule, MessageRule, Rule, StepRule, iter_leaves
+from segments.rules import (
+    BranchRule,
+    Constant,
+    EntryRule,
+    EventRule,
+    MessageRule,
+    Rule,
+    SequenceRule,
+    StepRule,
+    iter_leaves,
+)
 
 # What journeys report of themselves changes nobody's state.
 _OWN_REPORTS = frozenset({"journey_entered", "journey_exited", "goal_reached"})
@@ -66,6 +76,8 @@ def _names(rules: Iterable[Rule]) -> tuple[frozenset[str], bool]:
         for leaf in iter_leaves(rule):
             if isinstance(leaf, EventRule):
                 names.update(leaf.names)
+            elif isinstance(leaf, SequenceRule):
+                names.update(name for part in leaf.parts for name in part.names)
             elif isinstance(leaf, MessageRule):
                 names.add(HAPPENINGS[leaf.was])
             elif not isinstance(leaf, _OF_THE_RUN):

@@ -12,6 +12,7 @@ import customers.rights_tables
 import customers.tables
 import customers.task_tables
 import delivery.tables
+import insights.tables
 import journeys.tables
 import recommender.tables
 import segments.tables

@@ -25,7 +25,17 @@ from customers.workspace import Workspace, get_workspace
 from segments.checks import check_words
 from segments.matcher_parser import Report, parse_where
 from segments.parser import parse_conditions
-from segments.rules import BranchRule, EntryRule, EventRule, Rule, Since, StepRule, Where, iter_leaves
+from segments.rules import (
+    BranchRule,
+    EntryRule,
+    EventRule,
+    Rule,
+    SequenceRule,
+    Since,
+    StepRule,
+    Where,
+    iter_leaves,
+)
 
 FaultMaker = Callable[..., Fault]
 Word = TypeVar("Word", bound=StrEnum)
@@ -173,7 +183,7 @@ def _read(
 def _eligible(document: Any, report: Report, workspace: Workspace | None) -> Rule:
     rule = parse_conditions(document, report, ("eligible",))
     for leaf in iter_leaves(rule):
-        of_journey = isinstance(leaf, EventRule) and leaf.since is not Since.EVER
+        of_journey = isinstance(leaf, EventRule | SequenceRule) and leaf.since is not Since.EVER
         if of_journey or isinstance(leaf, BranchRule | EntryRule | StepRule):
             report("E103", leaf.path, "this condition has a meaning inside a journey only", "leave it out here")
     if workspace is not None:

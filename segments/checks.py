@@ -10,9 +10,13 @@ from customers.own_events import OWN_EVENTS
 from customers.workspace import EventSpec, ValueKind, Workspace
 from segments.attributes import ADDRESSES, COLUMNS, is_sealed
 from segments.consents import CHANNELS
+from segments.leaf_checks import check_anniversary, check_near
 from segments.matcher_parser import Report
 from segments.messages import PROPERTIES_OF_MESSAGES
+from segments.rank_checks import check_ranked_attribute, check_ranked_property
 from segments.rules import (
+    AccountRule,
+    AnniversaryRule,
     AttributeRule,
     BranchRule,
     Comparison,
@@ -22,8 +26,12 @@ from segments.rules import (
     Leaf,
     Matcher,
     MessageRule,
+    NearRule,
     Operator,
+    RankRule,
     Rule,
+    ScoreRule,
+    SequenceRule,
     Since,
     StepRule,
     Where,
@@ -44,7 +52,7 @@ def check_population(rule: Rule, report: Report) -> None:
                 report("E111", (*leaf.path, "step"), "a segment has no steps", "ask in a journey", at_key=True)
             case EntryRule():
                 report("E123", (*leaf.path, "entry"), "a segment has no entry", "ask in a journey", at_key=True)
-            case EventRule(since=Since.ENTRY | Since.STEP as since):
+            case EventRule(since=since) | SequenceRule(since=since) if since is not Since.EVER:
                 report("E123", (*leaf.path, "since"), f"a segment has no {since}", "write within, such as 30d")
         for path, comparison in _comparisons(leaf):
             if comparison.operator is Operator.FROM_EVENT:
@@ -62,6 +70,19 @@ def check_words(rule: Rule, workspace: Workspace, report: Report) -> None:
                 _check_event(leaf, events, report)
             case ConsentRule():
                 _check_consent(leaf, workspace, report)
+            case ScoreRule():
+                name = f"the score '{leaf.name}'"
+                _check_kind(name, ValueKind.NUMBER, leaf.matcher, (*leaf.path, "is"), report)
+            case RankRule():
+                _check_rank(leaf, workspace, events, report)
+            case SequenceRule():
+                for place, part in enumerate(leaf.parts):
+                    path = (*leaf.path, "sequence", place)
+                    _check_event(EventRule(part.names, part.where, aggregates=(), path=path), events, report)
+            case NearRule():
+                check_near(leaf, workspace, report)
+            case AnniversaryRule():
+                check_anniversary(leaf, workspace, report)
             case MessageRule():
                 for test in leaf.where:
                     if test.name not in PROPERTIES_OF_MESSAGES:
@@ -109,6 +130,16 @@ def _check_event(leaf: EventRule, events: Mapping[str, EventSpec], report: Repor
             report("W201", path, message, did_you_mean(aggregate.of, properties))
 
 
+def _check_rank(leaf: RankRule, workspace: Workspace, events: Mapping[str, EventSpec], report: Report) -> None:
+    basis, path = leaf.basis, (*leaf.path, "rank", "by")
+    if isinstance(basis, str):
+        check_ranked_attribute(basis, workspace, path, report)
+        return
+    _check_event(EventRule(basis.names, where=basis.where, aggregates=(), path=path), events, report)
+    if all(name in events for name in basis.names):
+        check_ranked_property(basis, events, path, report)
+
+
 def _check_consent(leaf: ConsentRule, workspace: Workspace, report: Report) -> None:
     path = (*leaf.path, "consent")
     if leaf.channel not in CHANNELS:
@@ -140,10 +171,21 @@ def _can_be(kind: ValueKind, value: object) -> bool:
 
 
 def _comparisons(leaf: Leaf) -> Iterator[tuple[KeyPath, Comparison]]:
-    where: Where = leaf.where if isinstance(leaf, EventRule | MessageRule) else ()
-    for test in where:
-        for comparison in test.matcher.comparisons:
-            yield (*leaf.path, "where", test.name, comparison.operator.value), comparison
-    if isinstance(leaf, AttributeRule):
+    for place, where in _wheres(leaf):
+        for test in where:
+            for comparison in test.matcher.comparisons:
+                yield (*place, "where", test.name, comparison.operator.value), comparison
+    if isinstance(leaf, AttributeRule | ScoreRule):
         for comparison in leaf.matcher.comparisons:
             yield (*leaf.path, "is", comparison.operator.value), comparison
+
+
+def _wheres(leaf: Leaf) -> Iterator[tuple[KeyPath, Where]]:
+    """Everything that is asked of properties, and what it stands under."""
+    if isinstance(leaf, EventRule | MessageRule):
+        yield leaf.path, leaf.where
+    elif isinstance(leaf, AccountRule):
+        yield (*leaf.path, "account"), leaf.where
+    elif isinstance(leaf, SequenceRule):
+        for number, part in enumerate(leaf.parts):
+            yield (*leaf.path, "sequence", number), part.where

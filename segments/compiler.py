@@ -23,11 +23,22 @@ from segments.attributes import attribute_predicate
 from segments.cases import case_predicate
 from segments.consents import Consents
 from segments.features import Features
+from segments.leaves.account import account_predicate
+from segments.leaves.anniversary import anniversary_predicate
+from segments.leaves.clocks import Clocks
+from segments.leaves.local_time import local_time_predicate
+from segments.leaves.near import near_predicate
+from segments.leaves.owns import Owners
+from segments.leaves.rank import rank_predicate
+from segments.leaves.score import Scores
+from segments.leaves.sequence import Sequences
 from segments.messages import message_predicate
 from segments.nesting import inline
 from segments.predicates import Moment, conjunction, matches
 from segments.rules import (
+    AccountRule,
     AllOf,
+    AnniversaryRule,
     AttributeRule,
     CaseRule,
     ConsentRule,
@@ -35,9 +46,15 @@ from segments.rules import (
     EventRule,
     Leaf,
     ListRule,
+    LocalTimeRule,
     MessageRule,
+    NearRule,
     Not,
+    OwnsRule,
+    RankRule,
     Rule,
+    ScoreRule,
+    SequenceRule,
     Since,
     iter_leaves,
 )
@@ -63,8 +80,13 @@ class Scope:
     moment: Moment
     workspace: Workspace
     vault: Vault | None
+    batch: Sequence[int] | None
     features: Features
     consents: Consents
+    sequences: Sequences
+    owners: Owners
+    clocks: Clocks
+    scores: Scores
 
 
 def compile_rule(
@@ -123,11 +145,17 @@ def _compile(
     leaves = [leaf for tree in trees.values() for leaf in iter_leaves(tree)]
     features = Features([leaf for leaf in leaves if isinstance(leaf, EventRule)], moment, batch)
     consents = Consents([leaf for leaf in leaves if isinstance(leaf, ConsentRule)], now, batch)
-    scope = Scope(moment, workspace, vault, features, consents)
+    sequences = Sequences([leaf for leaf in leaves if isinstance(leaf, SequenceRule)], moment, batch)
+    owners = Owners([leaf for leaf in leaves if isinstance(leaf, OwnsRule)], moment, batch)
+    clocks = Clocks([leaf for leaf in leaves if isinstance(leaf, AnniversaryRule | LocalTimeRule)], moment, batch)
+    scores = Scores([leaf for leaf in leaves if isinstance(leaf, ScoreRule)], moment, batch)
+    scope = Scope(moment, workspace, vault, batch, features, consents, sequences, owners, clocks, scores)
     holds = {name: _predicate(tree, scope) for name, tree in trees.items()}
     source: FromClause = profile
-    for table in (*features.tables, *consents.tables):
+    for table in (*features.tables, *consents.tables, *sequences.tables, *owners.tables, *scores.tables):
         source = source.outerjoin(table, table.c.profile_id == profile.c.id)
+    for table in clocks.tables:
+        source = source.outerjoin(table, table.c.timezone == profile.c.timezone)
     within_reach = [profile.c.status == ProfileStatus.ACTIVE.value]
     if reach is Reach.MARKETING:
         within_reach.append(profile.c.objected_at.is_(None))
@@ -161,8 +189,7 @@ def _attribute(leaf: AttributeRule, scope: Scope) -> Predicate:
 
 
 def _event(leaf: EventRule, scope: Scope) -> Predicate:
-    if leaf.since is not Since.EVER and leaf.start is None:
-        raise InputError(f"only a journey can answer `since: {leaf.since}`: a segment has neither entry nor step.")
+    _check_start(leaf)
     return conjunction(
         matches(scope.features.subject(leaf, aggregate), aggregate.matcher, scope.moment)
         for aggregate in leaf.aggregates
@@ -187,6 +214,44 @@ def _case(leaf: CaseRule, scope: Scope) -> Predicate:
     return case_predicate(leaf, scope.moment)
 
 
+def _score(leaf: ScoreRule, scope: Scope) -> Predicate:
+    return scope.scores.predicate(leaf)
+
+
+def _rank(leaf: RankRule, scope: Scope) -> Predicate:
+    return rank_predicate(leaf, scope.batch)
+
+
+def _sequence(leaf: SequenceRule, scope: Scope) -> Predicate:
+    _check_start(leaf)
+    return scope.sequences.predicate(leaf)
+
+
+def _check_start(leaf: EventRule | SequenceRule) -> None:
+    if leaf.since is not Since.EVER and leaf.start is None:
+        raise InputError(f"only a journey can answer `since: {leaf.since}`: a segment has neither entry nor step.")
+
+
+def _owns(leaf: OwnsRule, scope: Scope) -> Predicate:
+    return scope.owners.predicate(leaf)
+
+
+def _near(leaf: NearRule, scope: Scope) -> Predicate:
+    return near_predicate(leaf, scope.workspace)
+
+
+def _anniversary(leaf: AnniversaryRule, scope: Scope) -> Predicate:
+    return anniversary_predicate(leaf, scope.clocks, scope.workspace)
+
+
+def _local_time(leaf: LocalTimeRule, scope: Scope) -> Predicate:
+    return local_time_predicate(leaf, scope.clocks)
+
+
+def _account(leaf: AccountRule, scope: Scope) -> Predicate:
+    return account_predicate(leaf, scope.moment)
+
+
 _LEAVES: Mapping[type[Leaf], Callable[[Any, Scope], Predicate]] = {
     Constant: _constant,
     _DidNotObject: _did_not_object,
@@ -196,6 +261,14 @@ _LEAVES: Mapping[type[Leaf], Callable[[Any, Scope], Predicate]] = {
     ListRule: _list,
     MessageRule: _message,
     CaseRule: _case,
+    ScoreRule: _score,
+    RankRule: _rank,
+    SequenceRule: _sequence,
+    OwnsRule: _owns,
+    NearRule: _near,
+    AnniversaryRule: _anniversary,
+    LocalTimeRule: _local_time,
+    AccountRule: _account,
 }
 
 

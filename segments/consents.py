@@ -17,13 +17,13 @@ from customers.tables import IdentityKind, consent_entry, identity
 from segments.rules import ConsentAnswer, ConsentRule
 from segments.values import Predicate
 
-_ADDRESS_OF: Mapping[str, IdentityKind] = {
+ADDRESS_OF: Mapping[str, IdentityKind] = {
     "email": IdentityKind.EMAIL,
     "letter": IdentityKind.EMAIL,
     "sms": IdentityKind.PHONE,
     "voice": IdentityKind.PHONE,
 }
-CHANNELS = frozenset(_ADDRESS_OF)
+CHANNELS = frozenset(ADDRESS_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Consents:
 
 def _groups(rule: ConsentRule) -> list[_Group]:
     """Whom one has to know of; nobody for a channel that has no consent."""
-    if rule.channel not in _ADDRESS_OF:
+    if rule.channel not in ADDRESS_OF:
         return []
     answers = [ConsentAnswer.GRANTED] if rule.answer is ConsentAnswer.GRANTED else list(_KNOWN)
     return [_Group(rule.channel, rule.topic, answer) for answer in answers]
@@ -74,7 +74,7 @@ _KNOWN = {ConsentAnswer.GRANTED: granted_lookups, ConsentAnswer.DENIED: denied_l
 def _people(group: _Group, now: datetime, batch: Sequence[int] | None) -> Select[tuple[int]]:
     address = identity.c
     lookups = _KNOWN[group.answer](group.channel, group.topic, now)
-    kind = _ADDRESS_OF[group.channel].value
+    kind = ADDRESS_OF[group.channel].value
     if batch is None:
         people = select(address.profile_id).where(address.kind == kind)
     else:

@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from core.definitions import Published, list_definitions
 from core.durations import parse_duration
-from core.errors import ConfigError, Fault, has_errors
+from core.errors import ConfigError, Fault, NotFoundError, has_errors
 from core.located import KeyPath, Located, load_yaml
+from core.suggest import did_you_mean
 from customers.workspace import Workspace
 from segments.checks import check_population, check_words
+from segments.export_plan import ExportPlan, check_export, parse_export
 from segments.parser import parse_conditions
 from segments.rules import Rule
 
@@ -31,6 +33,7 @@ class Segment:
     refresh: timedelta | None
     file: str
     version: int = 0
+    export: ExportPlan | None = None
 
 
 def parse_segment(
@@ -50,6 +53,8 @@ def parse_segment(
     check_population(rule, report)
     if workspace is not None:
         check_words(rule, workspace, report)
+    if "export" in located.data:
+        check_export(located.data["export"], workspace, report)
     segment = None if has_errors(faults) else _segment(located.data, rule, file)
     return segment, sorted(faults)
 
@@ -57,6 +62,15 @@ def parse_segment(
 def load_segments(connection: Connection) -> dict[str, Segment]:
     """Every published segment, by its slug."""
     return {published.slug: parse_published(published) for published in list_definitions(connection, KIND)}
+
+
+def get_segment(connection: Connection, slug: str) -> Segment:
+    """The published segment called `slug`. Raises NotFoundError with the nearest name."""
+    segments = load_segments(connection)
+    if slug not in segments:
+        hint = did_you_mean(slug, segments) or "see `postilion segments list`"
+        raise NotFoundError(f"there is no published segment named '{slug}': {hint}.")
+    return segments[slug]
 
 
 def rules_of(segments: Mapping[str, Segment]) -> dict[str, Rule]:
@@ -79,7 +93,7 @@ def parse_published(published: Published) -> Segment:
 
 
 def _segment(document: Mapping[str, Any], rule: Rule, file: str, version: int = 0) -> Segment:
-    refresh = document.get("refresh")
+    refresh, export = document.get("refresh"), document.get("export")
     return Segment(
         slug=document["segment"],
         name=document.get("name") or document["segment"],
@@ -87,4 +101,5 @@ def _segment(document: Mapping[str, Any], rule: Rule, file: str, version: int = 
         refresh=parse_duration(refresh).as_elapsed() if refresh else None,
         file=file,
         version=version,
+        export=parse_export(export) if export else None,
     )

@@ -7,10 +7,27 @@ the query on PostgreSQL and counts "abc" as a number on SQLite. Nothing here use
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, Integer, Text, column, literal_column
+from sqlalchemy import (
+    Alias,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    Integer,
+    Table,
+    Text,
+    column,
+    literal_column,
+)
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
@@ -20,15 +37,64 @@ from segments.moments import DATE_FORM, INSTANT_FORM
 _ARGUMENT = re.compile(r":([a-z]+)")
 
 
-def _form(name: str, kind: TypeEngine[Any], arguments: str, **forms: str) -> type[FunctionElement[Any]]:
-    """A piece of SQL that each dialect writes by its own form, with `:argument` where an argument belongs."""
+class Part(StrEnum):
+    """What of a member of a document can stand in a column of its own."""
+
+    NUMBER = "number"
+    TEXT = "text"
+    TRUTH = "truth"
+    REST = "rest"  # a value of any other kind, as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """Which members of documents a columnar copy has taken out: (table, column, key) to the column of each part.
+
+    A part without a column never occurred. What is not named here has to be looked for in its document.
+    """
+
+    columns: Mapping[tuple[str, str, str], Mapping[Part, str]] = field(default_factory=dict)
+
+    def find(self, document: object, path: object) -> Mapping[Part, str] | None:
+        """The columns of the member at `path` of `document`, where that is a column of a table or of its alias."""
+        if not self.columns or not isinstance(document, Column):
+            return None
+        source: Any = document.table
+        table = source.element if isinstance(source, Alias) else source
+        if not isinstance(table, Table):
+            return None
+        key = str(getattr(path, "name", ""))[4:-2].replace("''", "'")  # as `_path` wrote it
+        return self.columns.get((table.name, document.name, key))
+
+
+NOTHING_EXTRACTED = Extracted()
+
+
+def _form(
+    name: str, kind: TypeEngine[Any], arguments: str, part: Part | None = None, **forms: str
+) -> type[FunctionElement[Any]]:
+    """A piece of SQL that each dialect writes by its own form, with `:argument` where an argument belongs.
+
+    `part` is what it asks of a document: where that is extracted, no document is read.
+    """
     element = type(name, (FunctionElement,), {"inherit_cache": True, "type": kind})
-    places = {argument: place for place, argument in enumerate(arguments.split())}
+    names = arguments.split()
+    places = {argument: place for place, argument in enumerate(names)}
 
     def add(dialect: str, form: str) -> None:
         @compiles(element, dialect)
         def write(this: Any, compiler: Any, **options: Any) -> str:
             written = [compiler.process(argument, **options) for argument in this.clauses]
+            extracted: Extracted = getattr(compiler.dialect, "extracted", NOTHING_EXTRACTED)
+            clauses = list(this.clauses)
+            columns = extracted.find(clauses[0], clauses[places["path"]]) if part is not None else None
+            if columns is not None and part is not None:
+                of = {one: _sibling(written[0], clauses[0], name, compiler) for one, name in columns.items()}
+                if part in of and part is not Part.REST:
+                    return of[part]
+                if Part.REST not in of:
+                    return f"CAST(NULL AS {compiler.dialect.type_compiler_instance.process(kind)})"
+                written[0], written[places["path"]] = of[Part.REST], "'$'"
             return _ARGUMENT.sub(lambda found: written[places[found[1]]], form)
 
     for dialect, form in forms.items():
@@ -43,6 +109,7 @@ _number_in = _form(
     "number_in",
     Double(),
     "doc key path",
+    Part.NUMBER,
     sqlite="CASE WHEN json_type(:doc, :path) IN ('integer', 'real') THEN CAST(json_extract(:doc, :path) AS REAL) END",
     postgresql="CASE WHEN jsonb_typeof(:doc -> :key) = 'number' AND length(:doc ->> :key) " + _FITS + " "
     "THEN CAST(:doc ->> :key AS DOUBLE PRECISION) END",
@@ -53,6 +120,7 @@ _text_in = _form(
     "text_in",
     Text(),
     "doc key path",
+    Part.TEXT,
     sqlite="CASE json_type(:doc, :path) WHEN 'text' THEN json_extract(:doc, :path) END",
     postgresql="(CASE jsonb_typeof(:doc -> :key) WHEN 'string' THEN :doc ->> :key END) COLLATE \"C\"",
     duckdb="CASE json_type(:doc, :path) WHEN 'VARCHAR' THEN json_extract_string(:doc, :path) END",
@@ -61,6 +129,7 @@ _truth_in = _form(
     "truth_in",
     Boolean(),
     "doc key path",
+    Part.TRUTH,
     sqlite="CASE json_type(:doc, :path) WHEN 'true' THEN 1 WHEN 'false' THEN 0 END",
     postgresql="CASE jsonb_typeof(:doc -> :key) WHEN 'boolean' THEN CAST(:doc ->> :key AS BOOLEAN) END",
     duckdb="CASE json_type(:doc, :path) WHEN 'BOOLEAN' THEN CAST(json_extract_string(:doc, :path) AS BOOLEAN) END",
@@ -71,18 +140,16 @@ _exists_in = _form(
     "doc key path",
     sqlite="coalesce(json_type(:doc, :path), 'null') <> 'null'",
     postgresql="coalesce(jsonb_typeof(:doc -> :key), 'null') <> 'null'",
-    duckdb="coalesce(json_type(:doc, :path), 'NULL') <> 'NULL'",
 )
 # One row for a plain value, one for each element of a list.
-_elements = _form(
-    "elements",
-    Text(),
-    "doc path each",
-    sqlite="(SELECT type, value FROM json_each(:doc, :path) WHERE json_type(:doc, :path) <> 'object')",
-    postgresql="(SELECT value FROM jsonb_path_query(:doc, :each) AS value)",
-    duckdb="(SELECT unnest(CASE json_type(:doc, :path) WHEN 'ARRAY' THEN CAST(json_extract(:doc, :path) AS JSON[]) "
+_ELEMENTS = {
+    "sqlite": "(SELECT type, value FROM json_each(:doc, :path) WHERE json_type(:doc, :path) <> 'object')",
+    "postgresql": "(SELECT value FROM jsonb_path_query(:doc, :each) AS value)",
+    "duckdb": "(SELECT unnest(CASE json_type(:doc, :path) WHEN 'ARRAY' THEN CAST(json_extract(:doc, :path) AS JSON[]) "
     "ELSE [json_extract(:doc, :path)] END) AS value)",
-)
+}
+_elements = _form("elements", Text(), "doc path each", None, **_ELEMENTS)
+_other_elements = _form("other_elements", Text(), "doc path each", Part.REST, **_ELEMENTS)
 _number_of = _form(
     "number_of",
     Double(),
@@ -159,6 +226,62 @@ _fixed = _form(
 
 FIXED_SCALE = 10_000
 
+_STRETCHES = 61  # bits that a whole number holds on every engine, with one to spare for a shift
+_stretches = _form(
+    "stretches",
+    BigInteger(),
+    "hit at width",
+    sqlite="max(CASE WHEN :hit THEN 2305843009213693951 END)",  # it has no bit_or: every stretch may be one
+    postgresql="bit_or(CASE WHEN :hit THEN CAST(1 AS BIGINT) << CAST(mod(:at / :width, 61) AS INTEGER) END)",
+    duckdb="bit_or(CASE WHEN :hit THEN CAST(1 AS BIGINT) << CAST((:at // :width) % 61 AS INTEGER) END)",
+)
+
+
+class _SomeElement(FunctionElement[bool]):
+    """Whether some element of a member passes: asked of its columns where it is extracted, else of all elements."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """In parentheses wherever an EXISTS would be."""
+        return Grouping(self) if operators.is_precedent(operators.exists, against) else self
+
+
+@compiles(_SomeElement)
+def _write_some(this: Any, compiler: Any, **options: Any) -> str:
+    document, path, plain, among_elements = this.clauses
+    extracted: Extracted = getattr(compiler.dialect, "extracted", NOTHING_EXTRACTED)
+    columns = extracted.find(document, path)
+    if columns is None:
+        return str(compiler.process(among_elements, **options))
+    alone = f"coalesce({compiler.process(plain, **options)}, false)"
+    if Part.REST not in columns:
+        return alone
+    other = _sibling(compiler.process(document, **options), document, columns[Part.REST], compiler)
+    return f"({alone} OR ({other} IS NOT NULL AND {compiler.process(among_elements, **options)}))"
+
+
+@compiles(_exists_in, "duckdb")
+def _write_exists(this: Any, compiler: Any, **options: Any) -> str:
+    document, _key, path = this.clauses
+    written = compiler.process(document, **options)
+    extracted: Extracted = getattr(compiler.dialect, "extracted", NOTHING_EXTRACTED)
+    columns = extracted.find(document, path)
+    if columns is None:
+        return f"coalesce(json_type({written}, {compiler.process(path, **options)}), 'NULL') <> 'NULL'"
+    there = (f"{_sibling(written, document, name, compiler)} IS NOT NULL" for name in columns.values())
+    return f"({' OR '.join(there) or 'false'})"
+
+
+def _sibling(written: str, document: Any, name: str, compiler: Any) -> str:
+    """Another column of the table that `document`, which was written as `written`, belongs to."""
+    return written.removesuffix(_name(compiler, document.name)) + _name(compiler, name)
+
+
+def _name(compiler: Any, name: str) -> str:
+    return str(compiler.preparer.quote(name))
+
 
 def number_in(document: ColumnElement[Any], key: str) -> ColumnElement[float]:
     """The number under `key` of a JSON object, or NULL."""
@@ -183,7 +306,27 @@ def elements_in(document: ColumnElement[Any], key: str) -> TableValuedAlias:
 
     An object has none. Ask `number_of`, `text_of` and `truth_of` for the value of a row.
     """
-    elements = _elements(document, _path(key), _path(key, "[*]"))
+    return _table_of(_elements, document, key)
+
+
+def other_elements_in(document: ColumnElement[Any], key: str) -> TableValuedAlias:
+    """`elements_in` for `some_element`, which asks plain values that were extracted by themselves."""
+    return _table_of(_other_elements, document, key)
+
+
+def some_element(
+    document: ColumnElement[Any], key: str, plain: ColumnElement[bool], among_elements: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Whether an element of what stands under `key` passes a test.
+
+    `plain` is the test of `number_in`, `text_in` and `truth_in`; `among_elements` says whether a row of
+    `other_elements_in` passes it.
+    """
+    return _SomeElement(document, _path(key), plain, among_elements)
+
+
+def _table_of(form: type[FunctionElement[Any]], document: ColumnElement[Any], key: str) -> TableValuedAlias:
+    elements = form(document, _path(key), _path(key, "[*]"))
     return elements.table_valued(column("value"), column("type"), name="element")
 
 
@@ -223,6 +366,20 @@ def instant_of(text: ColumnElement[str]) -> ColumnElement[int]:
 def fixed(number: ColumnElement[float]) -> ColumnElement[int]:
     """`number` in whole ten-thousandths, halves away from zero; NULL from 1e11 on, where sums could overflow."""
     return _fixed(number)
+
+
+def stretches(hit: ColumnElement[bool], at: ColumnElement[int], width: int) -> ColumnElement[int]:
+    """Of the rows of a group with a `hit`: bit n where some `at` lies in stretch n of `width`, modulo 61.
+
+    There may be more bits than are true, and NULL is no hit at all.
+    """
+    return _stretches(hit, at, literal_column(str(width), BigInteger()))
+
+
+def one_stretch_later(bits: ColumnElement[int]) -> ColumnElement[int]:
+    """What `stretches` would be if everything had happened one stretch later."""
+    shifted = bits.bitwise_lshift(literal_column("1")).bitwise_and(literal_column(str(2**_STRETCHES - 1)))
+    return shifted.bitwise_or(bits.bitwise_rshift(literal_column(str(_STRETCHES - 1))))
 
 
 def _quoted(text: str) -> ColumnElement[Any]:

@@ -6,7 +6,7 @@ The verdicts come from the one compiler, asked for this profile alone. Sealed va
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,16 +14,47 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from core.vault import Vault
+from core.zones import find_zone
 from customers.tables import ProfileStatus, profile
 from customers.workspace import Workspace
+from insights.scores import find_score
 from segments.attributes import COLUMNS, is_sealed
 from segments.cases import name_cases
 from segments.definition import load_segments, rules_of
-from segments.features import Features
+from segments.explain_values import reckon_events, tell_consent, tell_events, tell_list, tell_message
+from segments.leaves.account import name_accounts
+from segments.leaves.near import distance_m
+from segments.leaves.owns import name_owned
+from segments.leaves.sequence import name_events
 from segments.membership import matching
+from segments.outlook import what_it_needs
 from segments.predicates import Moment
-from segments.rules import AllOf, AnyOf, AttributeRule, CaseRule, EventRule, Leaf, Not, Rule, SegmentRule
-from segments.values import Plain
+from segments.ranking import tell_place
+from segments.rules import (
+    BIRTHDAY,
+    LATITUDE,
+    LONGITUDE,
+    AccountRule,
+    AllOf,
+    AnniversaryRule,
+    AnyOf,
+    AttributeRule,
+    CaseRule,
+    ConsentRule,
+    EventRule,
+    Leaf,
+    ListRule,
+    LocalTimeRule,
+    MessageRule,
+    NearRule,
+    Not,
+    OwnsRule,
+    RankRule,
+    Rule,
+    ScoreRule,
+    SegmentRule,
+    SequenceRule,
+)
 from segments.wording import describe
 
 
@@ -35,6 +66,9 @@ class Finding:
     condition: str
     holds: bool
     found: Any = None
+    needs: str | None = None  # what is missing, where that can be told
+    until: datetime | None = None  # when it changes by itself
+    leaf: Leaf | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +79,10 @@ class _Question:
     workspace: Workspace
     segments: Mapping[str, Rule]
     vault: Vault | None
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.now, ZoneInfo(self.workspace.timezone))
 
     def holds(self, rule: Rule) -> bool:
         return bool(
@@ -92,7 +130,9 @@ def _barred(connection: Connection, profile_id: int) -> list[Finding]:
 
 def _explain(rule: Rule, question: _Question, depth: int) -> Iterator[Finding]:
     if isinstance(rule, Leaf):
-        yield Finding(depth, describe(rule), question.holds(rule), _found(rule, question))
+        holds = question.holds(rule)
+        needs = None if holds else _needs(rule, question)
+        yield Finding(depth, describe(rule), holds, _found(rule, question), needs, leaf=rule)
         if isinstance(rule, SegmentRule):
             yield from _explain(question.segments[rule.slug], question, depth + 1)
         return
@@ -107,11 +147,52 @@ _COMBINATORS: Mapping[type[AllOf | AnyOf | Not], str] = {AllOf: "all of", AnyOf:
 def _found(leaf: Leaf, question: _Question) -> Any:
     if isinstance(leaf, AttributeRule):
         return _attribute(leaf.name, question)
-    if isinstance(leaf, EventRule) and len(leaf.aggregates) == 1:
-        return _reckoned(leaf, question)
+    if isinstance(leaf, EventRule):
+        return tell_events(question.connection, leaf, question.profile_id, question.moment)
+    if isinstance(leaf, ConsentRule):
+        return tell_consent(question.connection, leaf, question.profile_id, question.now)
+    if isinstance(leaf, ListRule):
+        return tell_list(question.connection, leaf, question.profile_id)
+    if isinstance(leaf, MessageRule):
+        return tell_message(question.connection, leaf, question.profile_id)
+    if isinstance(leaf, RankRule):
+        return tell_place(question.connection, leaf, question.profile_id)
+    if isinstance(leaf, ScoreRule):
+        score = find_score(question.connection, leaf.name, question.profile_id)
+        return None if score is None else str(score)
     if isinstance(leaf, CaseRule):
         return name_cases(question.connection, question.profile_id)
+    if isinstance(leaf, SequenceRule):
+        return name_events(question.connection, leaf, question.profile_id, question.moment)
+    if isinstance(leaf, OwnsRule):
+        return name_owned(question.connection, leaf, question.profile_id, question.moment)
+    if isinstance(leaf, NearRule):
+        return _distance(leaf, question)
+    if isinstance(leaf, AnniversaryRule):
+        return _date(leaf, question)
+    if isinstance(leaf, LocalTimeRule):
+        return _wall_clock(question)
+    if isinstance(leaf, AccountRule):
+        return name_accounts(question.connection, question.profile_id)
     return None
+
+
+def _wall_clock(question: _Question) -> str:
+    zone = find_zone(_attribute("timezone", question) or "") or question.moment.zone
+    return question.now.astimezone(zone).strftime("%H:%M %a")
+
+
+def _distance(leaf: NearRule, question: _Question) -> str | None:
+    attributes = {name: _attribute(name, question) for name in (LATITUDE, LONGITUDE)}
+    metres = distance_m(leaf, attributes)
+    return None if metres is None else f"{metres / 1000:g} km"
+
+
+def _date(leaf: AnniversaryRule, question: _Question) -> Any:
+    if leaf.attribute != BIRTHDAY:
+        return _attribute(leaf.attribute, question)
+    month, day = _attribute("birth_month", question), _attribute("birth_day", question)
+    return None if month is None or day is None else f"{month:02}-{day:02}"
 
 
 def _attribute(name: str, question: _Question) -> Any:
@@ -122,14 +203,7 @@ def _attribute(name: str, question: _Question) -> Any:
     return value if name in COLUMNS or value is None else value.get(name)
 
 
-def _reckoned(leaf: EventRule, question: _Question) -> Any:
-    """The number that the condition compares; the rule's own pass over the log gives it."""
-    moment = Moment(question.now, ZoneInfo(question.workspace.timezone))
-    features = Features([leaf], moment, [question.profile_id])
-    subject = features.subject(leaf, leaf.aggregates[0])
-    if not isinstance(subject, Plain) or subject.element.number is None:
-        return None  # `first` and `last` look at one event, which has no number
-    [table] = features.tables
-    joined = profile.outerjoin(table, table.c.profile_id == profile.c.id)
-    query = select(subject.element.number).select_from(joined).where(profile.c.id == question.profile_id)
-    return question.connection.scalar(query)
+def _needs(leaf: Leaf, question: _Question) -> str | None:
+    if not isinstance(leaf, EventRule):
+        return None
+    return what_it_needs(leaf, reckon_events(question.connection, leaf, question.profile_id, question.moment))

@@ -1,7 +1,8 @@
-"""What a rule reckons of the customer log: one grouped pass over it, for all event conditions of the rule together.
+"""What rules reckon of the customer log: grouped passes over it, for all their event conditions together.
 
-Conditions with the same events, properties and window share a filter. One filter is the WHERE of the pass; with
-several, each stands in its own columns. `first` and `last` want one event, no sum: they look it up by the index.
+Conditions with the same events, properties and window share a filter. One filter is the WHERE of its pass; where
+several share one, each stands in its own columns. `first` and `last` want one event, no sum: they look it up by the
+index.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class _Total:
 
 
 class Features:
-    """The pass that `events` need, and what it yields; `tables` holds it, to be outer-joined by `profile_id`."""
+    """The passes that `events` need, and what they yield; `tables` has them, to be outer-joined by `profile_id`."""
 
     def __init__(self, events: Iterable[EventRule], moment: Moment, batch: Sequence[int] | None) -> None:
         self._moment = moment
@@ -62,12 +63,12 @@ class Features:
             for total in _totals(self._filter(event), aggregate)
         )
         self._labels = {total: f"{total.kind}_{number}" for number, total in enumerate(totals, start=1)}
-        self._table = self._pass(batch) if totals else None
+        self._tables = self._passes(batch)
 
     @property
     def tables(self) -> list[CTE]:
         """Empty when nothing is to be added up."""
-        return [] if self._table is None else [self._table]
+        return list(dict.fromkeys(self._tables.values()))
 
     def subject(self, event: EventRule, aggregate: Aggregate) -> Subject:
         """What `aggregate` yields for each profile."""
@@ -88,22 +89,32 @@ class Features:
         return _Filter(tuple(sorted(event.names)), event.where, event.starts_at(self._moment.now))
 
     def _column(self, total: _Total) -> ColumnElement[float]:
-        assert self._table is not None
-        return self._table.c[self._labels[total]]
+        return self._tables[total.filter].c[self._labels[total]]
 
-    def _pass(self, batch: Sequence[int] | None) -> CTE:
+    def _passes(self, batch: Sequence[int] | None) -> dict[_Filter, CTE]:
+        """By filter, the table that has its numbers.
+
+        The few events of a batch are read once for all filters. Of everybody's, each filter passes over most, and to
+        try all filters on every event costs more than a pass for each.
+        """
         filters = list(dict.fromkeys(total.filter for total in self._labels))
+        if batch is not None or len(filters) < 2:
+            return dict.fromkeys(filters, self._pass(filters, batch, "features")) if filters else {}
+        return {one: self._pass([one], batch, f"features_{number}") for number, one in enumerate(filters, start=1)}
+
+    def _pass(self, filters: Sequence[_Filter], batch: Sequence[int] | None, name: str) -> CTE:
         only = filters[0] if len(filters) == 1 else None
         columns = [
             _reckon(total, None if only else total.filter.predicate(self._moment)).label(label)
             for total, label in self._labels.items()
+            if total.filter in filters
         ]
         event = customer_event.c
         wanted = only.predicate(self._moment) if only else _any_of(filters)
         past = event.occurred_at < literal(self._moment.now, Instant())
         who = event.profile_id.is_not(None) if batch is None else event.profile_id.in_(batch)
         query = select(event.profile_id, *columns).where(wanted, past, who)
-        return query.group_by(event.profile_id).cte("features")
+        return query.group_by(event.profile_id).cte(name)
 
     def _one_event(self, wanted: _Filter, kind: AggregateKind) -> ColumnElement[object]:
         """The properties of the earliest or latest event; of two at one instant the id decides."""

@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, Select, func, select
 
-from core.clock import to_micros
 from core.database import batches
 from core.vault import Vault
-from customers.log import NewEvent, append_own_events
 from customers.workspace import Workspace
 from segments.compiler import Reach, compile_rule
 from segments.definition import load_segments, rules_of
+from segments.membership_writes import Moves, move_members
 from segments.rules import Rule, SegmentRule, iter_leaves
 from segments.tables import membership, segment_refresh
-
-LEFT = "segment_left"
-SOURCE = "segments"
 
 _BATCH = 5_000
 
@@ -80,13 +76,11 @@ def leave_all(connection: Connection, profile_ids: Sequence[int], now: datetime)
 
     The log learns of it as of any other leaving. What keeps them out afterwards is the compiler.
     """
-    mine = membership.c.profile_id.in_(profile_ids)
-    left = connection.execute(delete(membership).where(mine).returning(membership.c.segment, membership.c.profile_id))
-    events = [
-        NewEvent(LEFT, now, SOURCE, f"{LEFT}:{slug}:{number}:{to_micros(now)}", number, {"segment": slug})
-        for slug, number in sorted(left.tuples())
-    ]
-    return append_own_events(connection, events, now)
+    mine = select(membership.c.segment, membership.c.profile_id).where(membership.c.profile_id.in_(profile_ids))
+    leaving: dict[str, list[int]] = {}
+    for slug, number in connection.execute(mine):
+        leaving.setdefault(slug, []).append(number)
+    return move_members(connection, {slug: Moves(leaving=ids) for slug, ids in leaving.items()}, now).left
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,16 @@ from core.durations import parse_duration
 from core.located import KeyPath
 from core.suggest import did_you_mean
 from segments.case_words import parse_case_word
+from segments.leaf_parser import (
+    parse_account,
+    parse_anniversary,
+    parse_local_time,
+    parse_near,
+    parse_owns,
+    parse_sequence,
+)
 from segments.matcher_parser import Report, is_askable, parse_matcher, parse_where
+from segments.rank_parser import parse_rank
 from segments.rules import (
     AT_LEAST_ONCE,
     Aggregate,
@@ -36,6 +45,7 @@ from segments.rules import (
     MessageRule,
     Not,
     Rule,
+    ScoreRule,
     SegmentRule,
     Since,
     StepRule,
@@ -43,7 +53,7 @@ from segments.rules import (
 
 Data = Mapping[str, Any]
 
-NOT_YET = frozenset({"score", "rank", "sequence", "near", "owns", "anniversary", "local_time", "device"})
+NOT_YET = frozenset({"device"})
 COMBINATORS = frozenset({"all", "any", "not"})
 
 
@@ -136,6 +146,11 @@ def _case(data: Data, report: Report, path: KeyPath) -> Leaf:
     return CaseRule(**asked, path=path)
 
 
+def _score(data: Data, report: Report, path: KeyPath) -> Leaf:
+    matcher = parse_matcher(data["is"], report, (*path, "is"))
+    return ScoreRule(data["score"], matcher, _duration(data.get("max_age")), path=path)
+
+
 def _branch(data: Data, _report: Report, path: KeyPath) -> Leaf:
     return BranchRule(data["branch"], data["is"], path=path)
 
@@ -156,6 +171,14 @@ LEAVES: Mapping[str, Callable[[Data, Report, KeyPath], Leaf]] = {
     "message": _message,
     "consent": _consent,
     "case": _case,
+    "score": _score,
+    "rank": parse_rank,
+    "sequence": parse_sequence,
+    "owns": parse_owns,
+    "near": parse_near,
+    "anniversary": parse_anniversary,
+    "local_time": parse_local_time,
+    "account": parse_account,
     "branch": _branch,
     "step": _step,
     "entry": _entry,

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from core.located import KeyPath
 from segments.rules import (
+    LATITUDE,
+    LONGITUDE,
+    AnniversaryRule,
     AttributeRule,
     BranchRule,
     ConsentRule,
@@ -15,8 +18,14 @@ from segments.rules import (
     Leaf,
     ListRule,
     MessageRule,
+    NearRule,
+    OwnsRule,
+    RankRule,
+    Reckoning,
     Rule,
+    ScoreRule,
     SegmentRule,
+    SequenceRule,
     StepRule,
     iter_leaves,
 )
@@ -27,8 +36,11 @@ class ReferenceKind(StrEnum):
     LIST = "list"
     ATTRIBUTE = "attribute"
     EVENT = "event"
+    PRODUCT = "product"
+    CATEGORY = "category"
     TOPIC = "topic"
     MESSAGE = "message"
+    SCORE = "score"
     STEP = "step"
 
 
@@ -64,7 +76,32 @@ def _names(leaf: Leaf) -> Iterator[Reference]:
             yield Reference(ReferenceKind.TOPIC, topic, (*leaf.path, "consent"))
         case MessageRule(name=name):
             yield Reference(ReferenceKind.MESSAGE, name, (*leaf.path, "message"))
+        case ScoreRule(name=name):
+            yield Reference(ReferenceKind.SCORE, name, (*leaf.path, "score"))
+        case RankRule(basis=str(name)):
+            yield Reference(ReferenceKind.ATTRIBUTE, name, (*leaf.path, "rank", "by"))
+        case RankRule(basis=Reckoning(names=(name,))):
+            yield Reference(ReferenceKind.EVENT, name, (*leaf.path, "rank", "by", "event"))
+        case RankRule(basis=Reckoning(names=names)):
+            for place, name in enumerate(names):
+                yield Reference(ReferenceKind.EVENT, name, (*leaf.path, "rank", "by", "event", place))
+        case SequenceRule():
+            yield from _parts(leaf)
+        case OwnsRule(by=by, names=names):
+            for name in names:
+                yield Reference(ReferenceKind(by.value), name, (*leaf.path, "owns", by.value))
+        case NearRule():
+            for name in (LATITUDE, LONGITUDE):
+                yield Reference(ReferenceKind.ATTRIBUTE, name, (*leaf.path, "near"))
+        case AnniversaryRule(attribute=name):
+            yield Reference(ReferenceKind.ATTRIBUTE, name, (*leaf.path, "anniversary", "attribute"))
         case BranchRule(step=step):
             yield Reference(ReferenceKind.STEP, step, (*leaf.path, "branch"))
         case StepRule(step=step):
             yield Reference(ReferenceKind.STEP, step, (*leaf.path, "step"))
+
+
+def _parts(leaf: SequenceRule) -> Iterator[Reference]:
+    for place, part in enumerate(leaf.parts):
+        for name in part.names:
+            yield Reference(ReferenceKind.EVENT, name, (*leaf.path, "sequence", place, "event"))

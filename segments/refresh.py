@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from core.bulk import insert_fresh
 from core.clock import to_micros
 from core.columns import Document, Id, Instant
 from core.database import insert_ignore
@@ -42,13 +43,17 @@ from core.suggest import did_you_mean
 from core.vault import Vault
 from customers.tables import customer_event, event_key
 from customers.workspace import Workspace, get_workspace
+from segments.asked import asked_of
 from segments.compiler import compile_rule
 from segments.definition import KIND, Segment, load_segments, rules_of
-from segments.membership import LEFT, SOURCE
+from segments.mark import begin_refresh
+from segments.membership_writes import ENTERED, LEFT, SOURCE
 from segments.nesting import in_order
-from segments.tables import membership, segment_refresh
+from segments.population import Found
+from segments.ranking import rank_everybody, refresh_missing_ranks
+from segments.refresh_found import find_where_it_pays, members_now
+from segments.tables import membership, segment_fault, segment_refresh
 
-ENTERED = "segment_entered"
 _NEVER = 0  # the version that stands in the row before the first refresh
 
 # Lives as long as one refresh: the query is asked once, and then compared with what was known.
@@ -76,12 +81,18 @@ def refresh_all(
 ) -> list[RefreshResult]:
     """What a command or a flow calls: `refresh_segments`, but with a transaction for each segment."""
     instant = now or runtime.clock.now()
+    rank_everybody(runtime, instant, missing_only=True)
     with runtime.database.read() as connection:
         workspace, segments = get_workspace(connection), load_segments(connection)
+    chosen = _chosen(segments, only)
+    found = find_where_it_pays(runtime, chosen, instant)
     results = []
-    for segment in _chosen(segments, only):
+    for segment in chosen:
         with runtime.database.transaction() as connection:
-            results.append(refresh_segment(connection, segment, segments, workspace, instant, vault=runtime.vault))
+            result = refresh_segment(
+                connection, segment, segments, workspace, instant, vault=runtime.vault, found=found
+            )
+            results.append(result)
     with runtime.database.transaction() as connection:
         _forget_withdrawn(connection)
     return results
@@ -101,6 +112,7 @@ def refresh_segments(
     Raises NotFoundError for a name in `only` that is not published, ConflictError for segments in a circle.
     """
     segments = load_segments(connection)
+    refresh_missing_ranks(connection, workspace, now)
     results = [
         refresh_segment(connection, segment, segments, workspace, now, vault=vault)
         for segment in _chosen(segments, only)
@@ -117,13 +129,27 @@ def refresh_segment(
     now: datetime,
     *,
     vault: Vault | None = None,
+    found: Found | None = None,
 ) -> RefreshResult:
-    """Bring the membership of `segment` to what its rule says at `now`, and log who moved."""
+    """Bring the membership of `segment` to what its rule says at `now`, and log who moved.
+
+    `found` is what the snapshot said of everybody at that instant.
+    """
     started = time.perf_counter()
+    now = begin_refresh(connection, now)
     is_first = _lock(connection, segment.slug, now)
-    query = compile_rule(segment.rule, now=now, workspace=workspace, segments=rules_of(segments), vault=vault)
+    rules = rules_of(segments)
+    asked = asked_of(segment.rule, rules, workspace)
+    members = None
+    if found is not None:
+        is_followed = asked == _asked_before(connection, segment.slug)
+        members = members_now(connection, found, segment, rules, workspace, now, vault=vault, is_followed=is_followed)
     _found.create(connection)
-    connection.execute(insert(_found).from_select(["profile_id"], query))
+    if members is None:
+        query = compile_rule(segment.rule, now=now, workspace=workspace, segments=rules, vault=vault)
+        connection.execute(insert(_found).from_select(["profile_id"], query))
+    else:
+        insert_fresh(connection, _found, ("profile_id",), [(number,) for number in members])
     _log(connection, ENTERED, _new(segment.slug), segment.slug, now, is_first=is_first)
     _log(connection, LEFT, _gone(segment.slug), segment.slug, now, is_first=False)
     entered = connection.execute(_admit(segment.slug, now)).rowcount
@@ -131,7 +157,8 @@ def refresh_segment(
     member_count = connection.scalar(select(func.count()).select_from(_found)) or 0
     _found.drop(connection)
     result = RefreshResult(segment.slug, member_count, entered, left, time.perf_counter() - started)
-    _record(connection, result, segment.version, now)
+    _record(connection, result, segment.version, asked, now)
+    connection.execute(delete(segment_fault).where(segment_fault.c.segment == segment.slug))
     return result
 
 
@@ -153,6 +180,10 @@ def _lock(connection: Connection, slug: str, now: datetime) -> bool:
     query = select(segment_refresh.c.version).where(segment_refresh.c.segment == slug).with_for_update()
     version: int = connection.execute(query).scalar_one()
     return version == _NEVER
+
+
+def _asked_before(connection: Connection, slug: str) -> str | None:
+    return connection.scalar(select(segment_refresh.c.asked).where(segment_refresh.c.segment == slug))
 
 
 def _new(slug: str) -> Select[tuple[int]]:
@@ -200,12 +231,13 @@ def _log(
     connection.execute(insert(event_key).from_select(["key", "received_at"], keys))
 
 
-def _record(connection: Connection, result: RefreshResult, version: int, now: datetime) -> None:
+def _record(connection: Connection, result: RefreshResult, version: int, asked: str, now: datetime) -> None:
     connection.execute(
         update(segment_refresh)
         .where(segment_refresh.c.segment == result.segment)
         .values(
             version=version,
+            asked=asked,
             refreshed_at=now,
             member_count=result.member_count,
             entered_count=result.entered,
@@ -218,5 +250,5 @@ def _record(connection: Connection, result: RefreshResult, version: int, now: da
 def _forget_withdrawn(connection: Connection) -> None:
     """What is no longer published has no members, and is built for the first time when it comes back."""
     in_force = [published.slug for published in list_definitions(connection, KIND)]
-    for table in (membership, segment_refresh):
+    for table in (membership, segment_refresh, segment_fault):
         connection.execute(delete(table).where(table.c.segment.not_in(in_force)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from core.located import KeyPath
@@ -40,12 +40,19 @@ class Operator(StrEnum):
     FROM_EVENT = "from_event"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """One comparison. `ne` and `not_in` are the exact opposites of `eq` and `in`, so a missing value passes them."""
 
     operator: Operator
     operand: Operand
+
+    # To Python 1 equals True; here the number and the truth are different questions.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Comparison) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
 
     @property
     def is_about_one_element(self) -> bool:
@@ -192,6 +199,139 @@ class CaseRule(Leaf):
 
     status: Matcher | None = None
     kind: Matcher | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRule(Leaf):
+    """The number kept under `name`; one older than `max_age` counts as missing."""
+
+    name: str
+    matcher: Matcher
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """One number reckoned of a person's events in the half-open window [now - within, now); `count` has no property.
+
+    `first` and `last` of `occurred_at` are the instants of the earliest and the latest event.
+    """
+
+    names: tuple[str, ...]
+    kind: AggregateKind
+    of: str | None = None
+    where: Where = ()
+    within: timedelta | None = None
+
+
+RankBasis = str | Reckoning  # an attribute's name, or a number reckoned of events
+
+
+class ShareKind(StrEnum):
+    TOP = "top"
+    BOTTOM = "bottom"
+    QUINTILE = "quintile"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of all who are ranked: `amount` is in hundredths of a percent, or 1 to 5 (the highest) of a quintile."""
+
+    kind: ShareKind
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class RankRule(Leaf):
+    """Whether the place that the last ranking by `basis` gave lies in `share`."""
+
+    basis: RankBasis
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePart:
+    """Any event called one of `names` whose properties pass `where`."""
+
+    names: tuple[str, ...]
+    where: Where = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceRule(Leaf):
+    """Events of all `parts` one after the other, the last of them in [first, first + within)."""
+
+    parts: tuple[SequencePart, ...]
+    within: timedelta | None = None
+    since: Since = Since.EVER
+    start: datetime | None = None  # as in EventRule
+
+
+class OwnedBy(StrEnum):
+    """What names a thing that is owned."""
+
+    PRODUCT = "product"  # its sku
+    CATEGORY = "category"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnsRule(Leaf):
+    """Bought more of some product that fits than returned, and bought it (with `within`) in [now - within, now)."""
+
+    by: OwnedBy
+    names: tuple[str, ...]
+    within: timedelta | None = None
+
+
+LATITUDE, LONGITUDE = "latitude", "longitude"  # the attributes that hold where a profile lives
+BIRTHDAY = "birthday"  # the attribute whose month and day stand in the profile in clear
+
+
+@dataclass(frozen=True, slots=True)
+class NearRule(Leaf):
+    """At most `kilometres` along the surface from a point in degrees."""
+
+    latitude: float
+    longitude: float
+    kilometres: float
+
+
+@dataclass(frozen=True, slots=True)
+class AnniversaryRule(Leaf):
+    """The date in `attribute` returns in [today, today + days) on the profile's calendar."""
+
+    attribute: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTimeRule(Leaf):
+    """The profile's wall clock shows a time in [start, end) on one of `weekdays` (Monday is 0).
+
+    Where `end` is before `start` the hours go over midnight, and belong to the day on which they begin.
+    """
+
+    start: time = time.min
+    end: time | None = None  # midnight at the end of the day
+    weekdays: frozenset[int] = frozenset(range(7))
+
+    def covers(self, wall: datetime) -> bool:
+        clock, today = wall.time(), wall.weekday()
+        if self.end is None or self.start <= self.end:
+            return today in self.weekdays and self.start <= clock and (self.end is None or clock < self.end)
+        began_today = today in self.weekdays and clock >= self.start
+        return began_today or ((today - 1) % 7 in self.weekdays and clock < self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRule(Leaf):
+    """A member of one account that passes everything; None passes any. `where` tests the account's own attributes."""
+
+    key: Matcher | None = None
+    name: Matcher | None = None
+    country: Matcher | None = None
+    role: Matcher | None = None
+    where: Where = ()
 
 
 @dataclass(frozen=True, slots=True)

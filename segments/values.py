@@ -13,7 +13,19 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, case, false, func, literal, select, true
 
-from segments.dialects import day_of, elements_in, exists_in, instant_of, number_of, text_of, truth_of
+from segments.dialects import (
+    day_of,
+    exists_in,
+    instant_of,
+    number_in,
+    number_of,
+    other_elements_in,
+    some_element,
+    text_in,
+    text_of,
+    truth_in,
+    truth_of,
+)
 
 Predicate = ColumnElement[bool]
 
@@ -73,9 +85,11 @@ class Member:
         return exists_in(self.document, self.key)
 
     def some(self, test: Callable[[Element], Predicate]) -> Predicate:
-        element = elements_in(self.document, self.key)
+        document, key = self.document, self.key
+        plain = test(Element(number_in(document, key), text_in(document, key), truth_in(document, key)))
+        element = other_elements_in(document, key)
         passes = test(Element(number_of(element), text_of(element), truth_of(element)))
-        return select(literal(1)).select_from(element).where(passes).exists()
+        return some_element(document, key, plain, select(literal(1)).select_from(element).where(passes).exists())
 
 
 def definite(predicate: Predicate) -> Predicate:

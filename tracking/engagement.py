@@ -25,6 +25,7 @@ from core.vault import Vault
 from customers.consent import ConsentStatus, consent_of
 from customers.log import LoggedEvent, NewEvent, append_events, read_log
 from customers.tables import customer_event
+from customers.touches import touch
 from customers.tracking_consent import CHANNEL as TRACKING
 from customers.tracking_consent import TOPIC as TRACKED_TOPIC
 from customers.workspace import Workspace
@@ -38,6 +39,7 @@ SETTLING = timedelta(seconds=10)
 SOURCE = "tracking"
 
 _CURSOR = "engagement_settling"
+_UNSETTLED = 100_000
 _DELIVERIES = "engagement_deliveries"
 _MAX_AGENT = 300
 _MAX_TAG = 100
@@ -93,6 +95,7 @@ def record_engagement(connection: Connection, engagements: Sequence[Engagement])
         rows = [_row(item, messages[item.token_id]) for item in known]
         computed = {"transaction_no": current_transaction(connection)}
         insert_few(connection, engagement_event, _COLUMNS, rows, computed=computed)
+        touch(connection, {messages[item.token_id].profile_id for item in known})  # the log tells ten seconds later
         # An open says nothing about what was done before it, so that the pixel costs no reading.
         telling = {item.token_id for item in known if item.act.kind is not ActKind.OPENED}
         rejudge(connection, {messages[token_id].id: messages[token_id] for token_id in telling})
@@ -116,6 +119,7 @@ def rejudge(connection: Connection, messages: Mapping[str, Row[Any]]) -> dict[in
     """Judge the acts of these messages by all that is known now; answers the verdicts by engagement event."""
     verdicts: dict[int, Verdict] = {}
     changed: list[dict[str, Any]] = []
+    weighed_anew: set[int] = set()
     if not messages:
         return verdicts
     for message_id, rows in _acts_of(connection, messages).items():
@@ -131,9 +135,11 @@ def rejudge(connection: Connection, messages: Mapping[str, Row[Any]]) -> dict[in
             verdicts[row.id] = verdict = judge(evidence)
             if (verdict.human_probability, list(verdict.reasons)) != (row.human_probability, row.reasons):
                 changed.append({"event": row.id, "p": verdict.human_probability, "why": list(verdict.reasons)})
+                weighed_anew.add(messages[message_id].profile_id)
     if changed:
         statement = update(engagement_event).where(engagement_event.c.id == bindparam("event"))
         connection.execute(statement.values(human_probability=bindparam("p"), reasons=bindparam("why")), changed)
+        touch(connection, weighed_anew)
     return verdicts
 
 
@@ -162,6 +168,17 @@ def settle_engagement(
     last = settled[-1]
     save_position(connection, _CURSOR, replace(position, transaction_no=last._transaction_no, row_id=last._row_id))
     return len(settled)
+
+
+def unsettled_people(connection: Connection, since: datetime, until: datetime) -> set[int]:
+    """Whose acts of [since, until) are not in the log yet."""
+    act = engagement_event.c
+    within = (act.occurred_at >= since, act.occurred_at < until)
+    position = get_position(connection, _CURSOR)
+    rows, _ = read_after(
+        connection, engagement_event, position, limit=_UNSETTLED, columns=[act.profile_id], where=within
+    )
+    return {row.profile_id for row in rows if row.profile_id is not None}
 
 
 def _weigh_late_deliveries(connection: Connection, limit: int) -> None:

@@ -17,15 +17,19 @@ from cli.serving.schedules import Cron, Interval, Timing, in_words, timing_of
 from core.definitions import definition, list_definitions
 from customers.workspace import Workspace, get_workspace
 from segments.definition import load_segments
+from segments.ranking import ranks_in_use
 
 HEARTBEAT, HOUSEKEEPING, RULES, RETENTION = "heartbeat", "housekeeping", "bought-together", "retention"
+RANKS = "ranks"
 SEGMENTS = "segments-every-"
+AUDIT = "membership-audit"
+EXPORT = "export-"
 REFRESH = timedelta(hours=1)  # how old a membership may become where its segment does not say
 
 _SHORTEST_REFRESH = timedelta(minutes=5)  # a run costs two seconds of one core, however little it does
 _BEATS = timedelta(minutes=10)
 _HOUSEKEEPING = timedelta(hours=1)
-_NIGHT, _LATER_AT_NIGHT = "15 3 * * *", "45 3 * * *"
+_NIGHT, _LATER_AT_NIGHT, _BEFORE_MORNING = "15 3 * * *", "45 3 * * *", "15 4 * * *"
 # Intervals are counted from here for ever, so that a restart fires nothing that is not due; and not all from the same
 # minute, because each run begins with a fresh process.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,9 +54,12 @@ def plan_deployments(connection: Connection, now: datetime) -> list[Deployment]:
         _heartbeat(workspace),
         *_launches(connection, workspace, now),
         *_refreshes(connection, workspace),
+        *_exports(connection, workspace),
         _rules(workspace),
+        *_ranks(connection, workspace),
         _housekeeping(workspace),
         _retention(workspace),
+        *_audit(connection, workspace),
     ]
 
 
@@ -110,6 +117,25 @@ def _refreshes(connection: Connection, workspace: Workspace) -> list[Deployment]
     ]
 
 
+def _exports(connection: Connection, workspace: Workspace) -> list[Deployment]:
+    """Looked for every day; whether it is the day, the flow knows."""
+    return [
+        Deployment(
+            f"{EXPORT}{slug}",
+            "segments.flows:export_segment_flow",
+            {"workspace": workspace.slug, "segment": slug},
+            Cron(f"{plan.at.minute} {plan.at.hour} * * *", workspace.timezone),
+            f"Writes the members of the segment {slug} to a file, {_rhythm(plan.days)} at {plan.at:%H:%M}.",
+        )
+        for slug, segment in load_segments(connection).items()
+        if (plan := segment.export) is not None
+    ]
+
+
+def _rhythm(days: int) -> str:
+    return {1: "every day", 7: "every Monday"}.get(days, f"every {days} days")
+
+
 def _rules(workspace: Workspace) -> Deployment:
     return Deployment(
         RULES,
@@ -118,6 +144,21 @@ def _rules(workspace: Workspace) -> Deployment:
         Cron(_NIGHT, workspace.timezone),
         "Learns every night from the orders what is bought together.",
     )
+
+
+def _ranks(connection: Connection, workspace: Workspace) -> list[Deployment]:
+    """Nothing where nothing ranks: a run costs seconds."""
+    if not ranks_in_use(connection):
+        return []
+    return [
+        Deployment(
+            RANKS,
+            "segments.flows:rank_segments_flow",
+            {"workspace": workspace.slug},
+            Cron(_BEFORE_MORNING, workspace.timezone),
+            "Ranks everybody anew every night, then brings the segments up to date.",
+        )
+    ]
 
 
 def _housekeeping(workspace: Workspace) -> Deployment:
@@ -138,6 +179,21 @@ def _retention(workspace: Workspace) -> Deployment:
         Cron(_LATER_AT_NIGHT, workspace.timezone),
         "Lets go every night of what is older than workspace.yaml says, and of the keys of past days.",
     )
+
+
+def _audit(connection: Connection, workspace: Workspace) -> list[Deployment]:
+    """Nothing where nothing is published: a run costs seconds."""
+    if not load_segments(connection):
+        return []
+    return [
+        Deployment(
+            AUDIT,
+            "segments.flows:audit_segments_flow",
+            {"workspace": workspace.slug},
+            Cron(_LATER_AT_NIGHT, workspace.timezone),
+            "Compares every night each membership of a segment with its rule.",
+        )
+    ]
 
 
 def _short(length: timedelta) -> str:

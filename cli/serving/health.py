@@ -35,7 +35,7 @@ def examine_schedules(patient: Patient) -> Iterator[Finding]:
         return
     with patient.database.read() as connection:
         plan = plan_deployments(connection, patient.now)
-        overdue = find_overdue(connection, plan, patient.now)
+        overdue = find_overdue(connection, plan, patient.now, patient.settings.exports_folder)
     if overdue:
         way_out = "start `postilion up`; if it runs, look at what it says and at its page of runs"
         yield warning(f"overdue: {', '.join(overdue)}", way_out)

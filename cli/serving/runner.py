@@ -129,7 +129,8 @@ class Serving:
     async def _start_overdue(self) -> None:
         now = self._runtime.clock.now()
         with self._runtime.database.read() as connection:
-            overdue = find_overdue(connection, self._plan.values(), now)
+            folder = self._runtime.settings.exports_folder
+            overdue = find_overdue(connection, self._plan.values(), now, folder)
         for name in overdue:
             asked_at = self._asked_at.get(name)
             if name != HEARTBEAT and asked_at is not None and now - asked_at < _AGAIN:

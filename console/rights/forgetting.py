@@ -19,10 +19,12 @@ from customers.consent import WHOLE_CHANNEL, ConsentStatus, NewConsent, record_c
 from customers.tables import IdentityKind, ProfileStatus, consent_entry, identity, profile
 from customers.task_tables import UNFINISHED, TaskStatus, task
 from customers.tombstones import bury
+from customers.touches import TouchKind, touch
 from delivery.policy import Reason
 from delivery.tables import MessageStatus, message
 from journeys.departures import end_runs_of
 from journeys.transition import EndReason
+from segments.membership_writes import forget_members
 
 SOURCE = "erasure"
 
@@ -39,6 +41,7 @@ def forget(connection: Connection, erasure: Erasure) -> Counter[str]:
     changed["enrolment"] += end_runs_of(connection, ids, EndReason.ERASED, erasure.erased_at)
     changed["message"] += _cancel_messages(connection, ids, erasure.erased_at)
     changed["task"] += _cancel_tasks(connection, ids, erasure.erased_at)
+    changed["membership"] += forget_members(connection, ids)
     for table, personal in reversed(list(personal_tables())):  # children before what they refer to
         if table is profile:
             continue
@@ -51,6 +54,7 @@ def forget(connection: Connection, erasure: Erasure) -> Counter[str]:
             values = {column.name: emptied(column) for column in columns}
             changed[table.name] += connection.execute(update(table).where(mine, filled).values(values)).rowcount
     changed["profile"] += _close_profiles(connection, ids, erasure.erased_at)
+    touch(connection, ids, TouchKind.REWRITTEN)
     return +changed
 
 

@@ -19,6 +19,7 @@ from core.errors import ConflictError
 from core.runtime import Runtime
 from customers.rights import Request, Right, complete, find_latest_done
 from customers.tables import ProfileStatus, profile
+from customers.touches import touch
 from customers.workspace import Workspace
 from delivery.tables import MessageStatus, message
 from journeys.restrictions import look_again
@@ -106,6 +107,7 @@ def _set(connection: Connection, case: _Case, **values: Any) -> None:
     """On who remains: a merged profile is used for nothing anyway, and a split makes it a person again as it was."""
     statement = update(profile).where(profile.c.id == case.ids[0])
     connection.execute(statement.values(**values, updated_at=case.now))
+    touch(connection, [case.ids[0]])
 
 
 def _has_objected(connection: Connection, profile_id: int) -> bool:

@@ -14,6 +14,7 @@ from customers.imports.job import Job
 from customers.log import NewEvent, append_events
 from customers.orders import order_event
 from customers.tables import LineKind, customer_order, order_line
+from customers.touches import TouchKind, touch
 
 _ORDERS = 2_000
 _SEPARATOR = "\x1f"  # no sku holds it, because it cannot be printed
@@ -50,6 +51,8 @@ def finish_orders(connection: Connection, job: Job, after: int) -> int | None:
         events.setdefault(order.batch_id, []).append(event)
     statement = update(customer_order).where(customer_order.c.id == bindparam("order"))
     connection.execute(statement.values(total=bindparam("sum"), line_count=bindparam("count")), totals)
+    # Lines came in batches of their own, and an order that got more of them has its event already.
+    touch(connection, {order.profile_id for order in orders}, TouchKind.REWRITTEN)
     for batch_id, those in events.items():
         append_events(connection, job.vault, job.workspace, those, job.now, batch_id=batch_id)
     last: int = orders[-1].id

@@ -17,6 +17,7 @@ from customers.imports.sources import Batch
 from customers.imports.values import Reason
 from customers.money import to_minor
 from customers.tables import product
+from customers.touches import touch_everybody
 
 _COMPARED = ("name", "category", "price", "currency", "stock", "url", "image_url", "is_hidden", "is_replenishable")
 
@@ -83,6 +84,8 @@ class ProductImporter(SimpleImporter):
         notes = {sku: (_noted(first.get(sku)), _noted(row) or {}) for sku, row in changed.items()}
         note_products(connection, self.job.batch_id, notes)
         upsert(connection, product, ready, key=["sku"], update=[*_COMPARED, "attributes", "updated_at"])
+        if any(row["category"] != first.get(row["sku"], _BLANK)["category"] for row in ready):
+            touch_everybody(connection)  # who bought from a category is another question now
 
 
 def _noted(row: Record | None) -> Record | None:

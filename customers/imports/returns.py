@@ -19,6 +19,7 @@ from customers.imports.orders import OrderImporter
 from customers.imports.sources import Batch
 from customers.imports.values import RefusedError
 from customers.tables import OrderKind, customer_order
+from customers.touches import TouchKind, touch
 
 _LOOKUP_BATCH = 5_000
 
@@ -72,6 +73,7 @@ class ReturnImporter(OrderImporter):
                 customer_order.c.profile_id.is_(None),
             )
             connection.execute(statement.values(profile_id=bindparam("owner")), rows)
+            touch(connection, owners.values(), TouchKind.REWRITTEN)
 
 
 def _text(cell: Any) -> str | None:

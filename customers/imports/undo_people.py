@@ -36,6 +36,7 @@ from customers.tables import (
     sealed_attribute,
     static_list_member,
 )
+from customers.touches import TouchKind, touch
 
 # What Postilion notes about everybody by itself tells nothing about anybody.
 _OWN_NOTES = ("segment_entered", "segment_left")
@@ -84,6 +85,7 @@ def restore_members(connection: Connection, undoing: Undoing, after: Any) -> Pag
         else:
             renewed = update(account_member).where(this, role).values(role=note["before"][0])
             changed = connection.execute(renewed).rowcount
+        touch(connection, [profile_id])
         counts["account_members" if changed else "account_members_kept"] += 1
     return Page(next_after(rows, rows[-1].ref if rows else None), len(rows), counts)
 
@@ -120,6 +122,7 @@ def let_go_of_identities(connection: Connection, undoing: Undoing, after: Any) -
     busy = _with_events(connection, undoing, owners, since_import=True)
     gone = [one for one in rows if one.profile_id not in busy]
     connection.execute(delete(identity).where(among(connection, row.id, [one.id for one in gone])))
+    touch(connection, [one.profile_id for one in gone])
     _derive_again(connection, undoing, sorted({one.profile_id for one in gone if one.kind in _ADDRESSES}))
     counts = Counter(identities=len(gone), identities_kept=len(rows) - len(gone))
     return Page(next_after(rows, rows[-1].id if rows else None), len(rows), counts)
@@ -179,6 +182,7 @@ def _erase(connection: Connection, undoing: Undoing, ids: Sequence[int]) -> None
         "updated_at": undoing.now,
     }
     connection.execute(update(profile).where(among(connection, profile.c.id, ids)).values(**blank))
+    touch(connection, ids, TouchKind.REWRITTEN)
 
 
 def _clear_kept(connection: Connection, undoing: Undoing, ids: Sequence[int]) -> int:

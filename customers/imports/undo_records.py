@@ -25,6 +25,7 @@ from customers.tables import (
     static_list_member,
     suppression,
 )
+from customers.touches import TouchKind, touch, touch_everybody
 
 
 def undo_source(batch_id: int) -> str:
@@ -75,8 +76,10 @@ def leave_lists(connection: Connection, undoing: Undoing, _after: Any) -> Page:
     name = connection.execute(select(func.min(member.list)).where(of_batch)).scalar()
     if name is None:
         return Page()
-    gone = connection.execute(delete(static_list_member).where(of_batch, member.list == name)).rowcount
-    return Page(name, gone, Counter(list_members=gone))
+    leaving = delete(static_list_member).where(of_batch, member.list == name).returning(member.profile_id)
+    gone = connection.scalars(leaving).all()
+    touch(connection, gone)
+    return Page(name, len(gone), Counter(list_members=len(gone)))
 
 
 def return_to_lists(connection: Connection, undoing: Undoing, after: Any) -> Page:
@@ -93,7 +96,8 @@ def delete_events(connection: Connection, undoing: Undoing, after: Any) -> Page:
     event = customer_event.c
     query = select(event.id).where(event.batch_id == undoing.batch_id, event.id > (after or 0))
     ids = connection.execute(query.order_by(event.id).limit(PAGE)).scalars().all()
-    connection.execute(delete(customer_event).where(among(connection, event.id, ids)))
+    leaving = delete(customer_event).where(among(connection, event.id, ids)).returning(event.profile_id)
+    touch(connection, connection.scalars(leaving), TouchKind.REWRITTEN)
     return Page(next_after(ids, ids[-1] if ids else None), len(ids), Counter(events=len(ids)))
 
 
@@ -112,7 +116,8 @@ def delete_orders(connection: Connection, undoing: Undoing, after: Any) -> Page:
     query = select(order.id).where(order.batch_id == undoing.batch_id, order.id > (after or 0))
     ids = connection.execute(query.order_by(order.id).limit(PAGE)).scalars().all()
     lines = connection.execute(delete(order_line).where(among(connection, order_line.c.order_id, ids))).rowcount
-    connection.execute(delete(customer_order).where(among(connection, order.id, ids)))
+    leaving = delete(customer_order).where(among(connection, order.id, ids)).returning(order.profile_id)
+    touch(connection, connection.scalars(leaving), TouchKind.REWRITTEN)
     counts = Counter(orders=len(ids), order_lines=lines)
     return Page(next_after(ids, ids[-1] if ids else None), len(ids), counts)
 
@@ -151,6 +156,8 @@ def restore_products(connection: Connection, undoing: Undoing, after: Any) -> Pa
     connection.execute(delete(product).where(among(connection, product.c.sku, gone)))
     names = [column.name for column in product.c if column.name != "sku"]
     upsert(connection, product, back, key=["sku"], update=names)
+    if gone or any(row["category"] != now[row["sku"]]["category"] for row in back):
+        touch_everybody(connection)
     counts = Counter(products=len(gone), products_restored=len(back), products_kept=len(notes) - len(gone) - len(back))
     return Page(next_after(rows, rows[-1].ref if rows else None), len(rows), counts)
 
@@ -173,3 +180,5 @@ def _total(connection: Connection, order_ids: Sequence[int]) -> None:
     ]
     statement = update(customer_order).where(order.id == bindparam("its_id"))
     connection.execute(statement.values(total=bindparam("sum"), line_count=bindparam("count")), rows)
+    owners = select(order.profile_id).where(among(connection, order.id, order_ids))
+    touch(connection, connection.scalars(owners), TouchKind.REWRITTEN)

@@ -17,7 +17,17 @@ from core.personal import OnErasure, find_personal
 from docs.pages.markdown import code, first_paragraph, page, table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_PACKAGES = ("core", "customers", "delivery", "tracking", "segments", "recommender", "campaigns", "journeys")
+_PACKAGES = (
+    "core",
+    "customers",
+    "delivery",
+    "tracking",
+    "insights",
+    "segments",
+    "recommender",
+    "campaigns",
+    "journeys",
+)
 _IS_TABLE = re.compile(r"^([a-z]\w*) = Table\(", re.MULTILINE)
 _IS_COLUMN = re.compile(r'^\s+Column\("(\w+)"')
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -55,7 +65,14 @@ _PURPOSES = {
     "webhook_endpoint": "how it stands with each webhook that events are sent to",
     "engagement_event": "opens, clicks and unsubscriptions, with the probability that a person did it",
     "membership": "who is in a segment now",
+    "segment_rank": "each person's place in a ranking",
+    "segment_rank_run": "what people were ranked by, how many and when",
+    "score": "one number a person under a name, and when it was reckoned",
+    "score_run": "how often and when a score was recorded",
     "segment_refresh": "how the last refresh of a segment went",
+    "segment_follow": "how far memberships follow what happens",
+    "segment_fault": "who could not be asked about, and why",
+    "segment_audit": "what the last comparison of memberships with a full rebuild found",
     "static_list_member": "who is on a list",
     "rule_set": "one mining of association rules, with its evaluation",
     "association_rule": "the rules of a rule set",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.serving.deployments import plan_deployments, read_publication
+from cli.serving.deployments import Deployment, plan_deployments, read_publication
 from cli.serving.overdue import find_overdue
 from cli.serving.schedules import Calendar, Cron, Interval
 from console.check import check_project
@@ -16,11 +16,12 @@ from console.project import load_project
 from console.publish import publish_project
 from core.clock import ManualClock
 from core.database import Database
-from core.definitions import withdraw
+from core.definitions import publish, withdraw
 from core.keys import WorkspaceKey
 from core.runtime import Runtime
 from core.settings import Settings
 from core.vault import Vault, open_key_store
+from segments.ranking import rank_everybody
 from segments.refresh import refresh_all
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
@@ -40,7 +41,8 @@ def shop(database: Database, clock: ManualClock, tmp_path: Path) -> Iterator[Run
 def overdue(runtime: Runtime) -> set[str]:
     with runtime.database.read() as connection:
         now = runtime.clock.now()
-        return set(find_overdue(connection, plan_deployments(connection, now), now))
+        folder = runtime.settings.exports_folder
+        return set(find_overdue(connection, plan_deployments(connection, now), now, folder))
 
 
 def test_everything_published_has_its_schedule_when_a_plan_is_made(shop: Runtime) -> None:
@@ -55,6 +57,35 @@ def test_everything_published_has_its_schedule_when_a_plan_is_made(shop: Runtime
     refreshed = [slug for name, one in plan.items() if "segments" in name for slug in one.parameters["only"]]
     assert sorted(refreshed) == sorted(file.stem for file in (SHOP / "segments").glob("*.yaml"))
     assert {"heartbeat", "housekeeping"} <= set(plan)
+
+
+def test_everybody_is_ranked_at_night_when_a_published_file_asks_for_a_rank(shop: Runtime, clock: ManualClock) -> None:
+    def plan() -> dict[str, Deployment]:
+        with shop.database.read() as connection:
+            return {one.name: one for one in plan_deployments(connection, shop.clock.now())}
+
+    best = {"segment": "best", "who": {"rank": {"by": {"event": "order_placed", "count": True}, "top": 10}}}
+    with shop.database.transaction() as connection:
+        publish(connection, "segment", "best", document=best, source="", file="best.yaml", now=shop.clock.now())
+    assert plan()["ranks"].timing == Cron("15 4 * * *", "Europe/London")
+    assert "ranks" in overdue(shop)
+    assert [run.counted for run in rank_everybody(shop)] == [0]
+    assert "ranks" not in overdue(shop)
+    clock.advance(timedelta(days=2))
+    assert "ranks" in overdue(shop)
+
+
+def test_a_file_is_written_every_monday_when_a_segment_asks_for_it(shop: Runtime) -> None:
+    export = {"every": "1w", "at": "05:30"}
+    vips = {"segment": "vips", "who": {"list": "vips"}, "export": export}
+    with shop.database.transaction() as connection:
+        publish(connection, "segment", "vips", document=vips, source="", file="vips.yaml", now=shop.clock.now())
+    with shop.database.read() as connection:
+        [plan] = [one for one in plan_deployments(connection, shop.clock.now()) if one.name == "export-vips"]
+    assert plan.entrypoint == "segments.flows:export_segment_flow"
+    assert plan.timing == Cron("30 5 * * *", "Europe/London")
+    assert plan.words == "Writes the members of the segment vips to a file, every Monday at 05:30."
+    assert "export-vips" not in overdue(shop)  # the clock of this test stands on a Wednesday
 
 
 def test_nothing_runs_more_often_than_every_five_minutes_when_runs_cost_seconds(shop: Runtime) -> None:

@@ -47,6 +47,26 @@ def test_warns_of_opens_when_a_segment_counts_on_what_is_not_tracked(
     assert {fault.code for fault in check_project(load_project(tmp_path)).faults} == codes
 
 
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (None, []),
+        (["churn", "value"], []),
+        (["chern"], ["E120 unknown score 'churn', did you mean 'chern'?"]),
+        ([], ["W201 no score 'churn' was recorded yet, so nobody has one, record it before the file goes live"]),
+    ],
+)
+def test_score_is_unknown_when_others_are_recorded_and_it_is_not(
+    tmp_path: Path, recorded: list[str] | None, expected: list[str]
+) -> None:
+    (tmp_path / "workspace.yaml").write_text("workspace: shop\ntimezone: UTC\ncurrency: GBP\n")
+    (tmp_path / "segments").mkdir()
+    (tmp_path / "segments" / "leaving.yaml").write_text("segment: leaving\nwho: [{not: {score: churn, is: 1}}]\n")
+    faults = check_project(load_project(tmp_path), scores=recorded).faults
+    assert [str(fault).partition(": ")[2] for fault in faults] == expected
+    assert all((fault.line, fault.column) == (2, 21) for fault in faults)
+
+
 def test_folder_without_a_workspace_is_no_project(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="postilion init"):
         load_project(tmp_path)

@@ -20,7 +20,7 @@ from core.schema_rules import RULES
 VERBS = "email sms voice letter webhook push set add_to remove_from emit offer task start_journey"
 VERBS += " wait wait_until wait_for choose split bandit holdout repeat goto exit"
 LEAVES = "segment list attribute device event message step branch score consent entry local_time"
-LEAVES += " sequence rank anniversary near owns case all any not"
+LEAVES += " sequence rank anniversary near owns case account all any not"
 
 GOOD_STEPS = """
     - {id: hello, email: welcome_hello, ignore_quiet_hours: true, with: {code: "{{ steps.a.code }}"}}
@@ -78,6 +78,7 @@ GOOD_CONDITIONS = """
     - {near: {lat: 52.5, lon: 13.4, km: 10}}
     - {owns: {product: [p1, p2], within: 1y}}
     - {case: {status: open, kind: {in: [a, b]}}}
+    - {account: {country: GB, where: {employees: {gte: 50}}, role: {in: [buyer, decider]}}}
     - {all: [{segment: a}, {any: [{segment: b}, {not: {segment: c}}]}]}
 """
 GOOD_TRIGGERS = """

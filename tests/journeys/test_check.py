@@ -84,7 +84,7 @@ def faults_of(text: str, before: str | None = None) -> list[str]:
         ("steps:\n  - {exit: a reason that is longer than thirty letters}", ["E103 a reason tha"]),
         ("send_window: {}\nsteps:\n  - {add_to: news}\n  - {email: {split: {a: hello, b: bye}}}",
          ["E160 send_window:", "E160 add_to: news", "E160 email: {spli"]),
-        ("steps:\n  - {if: {score: churn, is: 1}, emit: x}", ["E160 score: churn"]),
+        ("steps:\n  - {if: {device: model, is: a}, emit: x}", ["E160 device: mode"]),
     ],
 )  # fmt: skip
 def test_a_fault_has_its_place_and_its_code_when_something_is_wrong(text: str, expected: list[str]) -> None:

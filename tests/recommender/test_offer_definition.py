@@ -89,8 +89,8 @@ def test_dates_are_local_to_the_workspace_when_they_have_no_offset() -> None:
         ),
         ("code: {static: TEN}", "2:1: E160 voucher codes are known and do not work yet, leave `code` out for now"),
         (
-            "eligible: {score: churn, is: {gt: 1}}",
-            "2:12: E160 the condition 'score' is known and does not work yet, leave it out for now",
+            "eligible: {device: model, is: {gt: 1}}",
+            "2:12: E160 the condition 'device' is known and does not work yet, leave it out for now",
         ),
         (
             "eligible: {entry: {total: 3}}",

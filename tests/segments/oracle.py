@@ -6,7 +6,8 @@ It reads the YAML data itself, so that parser, compiler and matcher are all chec
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from fractions import Fraction
 from math import copysign, trunc
 from typing import Any
 
@@ -15,6 +16,8 @@ from sqlalchemy import Table
 from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
 from customers.task_tables import task
 from delivery.tables import message
+from insights.tables import score
+from tests.segments.leaf_oracle import Leaves
 from tracking.tables import engagement_event
 
 Rows = Mapping[Table, Sequence[Mapping[str, Any]]]
@@ -22,14 +25,28 @@ Rows = Mapping[Table, Sequence[Mapping[str, Any]]]
 _COLUMNS = ("country", "has_email", "birth_month")
 
 
+class World(dict[Table, Sequence[Mapping[str, Any]]]):
+    """Rows that show what is special about them: with everything written out, Hypothesis calls them too many."""
+
+    def __repr__(self) -> str:
+        return " ".join(f"{table.name}: {[_special(row) for row in rows]}" for table, rows in self.items() if rows)
+
+
+def _special(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: str(value) if isinstance(value, datetime) else value for key, value in row.items() if value}
+
+
 def members(rule: Any, rows: Rows, now: datetime, segments: Mapping[str, Any]) -> list[int]:
     world = _World(rows, now, segments)
     return [person["id"] for person in rows[profile] if person["status"] == "active" and world.holds(rule, person)]
 
 
-class _World:
+class _World(Leaves):
     def __init__(self, rows: Rows, now: datetime, segments: Mapping[str, Any]) -> None:
         self.rows, self.now, self.segments = rows, now, segments
+
+    def passes(self, matcher: Any, value: Any) -> bool:
+        return fits(matcher, value)
 
     def holds(self, rule: Any, person: Mapping[str, Any]) -> bool:
         if isinstance(rule, list):
@@ -99,10 +116,62 @@ class _World:
             for row in self.rows[task]
         )
 
+    def _score(self, rule: Any, person: Mapping[str, Any]) -> bool:
+        oldest = self.now - timedelta(days=int(rule.get("max_age", "36500d")[:-1]))
+        known = [
+            row["value"]
+            for row in self.rows[score]
+            if (row["name"], row["profile_id"]) == (rule["score"], person["id"]) and row["computed_at"] >= oldest
+        ]
+        return fits(rule["is"], known[0] if known else None)
+
+    def _rank(self, rule: Any, person: Mapping[str, Any]) -> bool:
+        asked = rule["rank"]
+        ranked = [
+            (value, -one["id"])
+            for one in self.rows[profile]
+            if one["status"] == "active" and (value := self._ranked_by(asked["by"], one)) is not None
+        ]
+        ranked.sort(reverse=True)
+        ids = [-number for _value, number in ranked]
+        if person["id"] not in ids:
+            return False
+        above, count = ids.index(person["id"]), len(ids)
+        if "quintile" in asked:
+            return bool(5 - 5 * above // count == asked["quintile"])
+        share = Fraction(str(asked.get("top", asked.get("bottom"))).removesuffix("%")) / 100
+        return (above + 1 if "top" in asked else count - above) <= share * count
+
+    def _ranked_by(self, by: Any, person: Mapping[str, Any]) -> Any:
+        if by == "birth_month":
+            return person[by]
+        if isinstance(by, str):
+            value = person["attributes"].get(by)
+            if by == "points":
+                return value if _kind(value) is float else None
+            return value if by == "member_since" and isinstance(value, str) and _is_date(value) else None
+        hits = self._hits(by, person)
+        if not hits:
+            return None
+        if "count" in by:
+            return len(hits)
+        kind = next(kind for kind in _AGGREGATES if kind in by)
+        if by[kind] == "occurred_at" and kind in ("first", "last"):
+            return hits[0 if kind == "first" else -1]["occurred_at"]
+        value = _reckon(kind, by[kind], hits)
+        return value if _kind(value) is float else None
+
     def _event(self, rule: Any, person: Mapping[str, Any]) -> bool:
+        hits = self._hits(rule, person)
+        kinds = [kind for kind in _AGGREGATES if kind in rule]
+        if not kinds:
+            return bool(hits)
+        return all(_reckoned(kind, rule[kind], hits) for kind in kinds)
+
+    def _hits(self, rule: Any, person: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         names = [rule["event"]] if isinstance(rule["event"], str) else rule["event"]
         window = timedelta(days=int(rule.get("within", "36500d")[:-1]))
-        hits = [
+        return [
             row
             for row in sorted(self.rows[customer_event], key=lambda row: (row["occurred_at"], row["id"]))
             if row["profile_id"] == person["id"]
@@ -110,10 +179,6 @@ class _World:
             and self.now - window <= row["occurred_at"] < self.now
             and all(fits(matcher, row["properties"].get(key)) for key, matcher in rule.get("where", {}).items())
         ]
-        kinds = [kind for kind in _AGGREGATES if kind in rule]
-        if not kinds:
-            return bool(hits)
-        return all(_reckoned(kind, rule[kind], hits) for kind in kinds)
 
 
 _AGGREGATES = ("count", "sum", "avg", "min", "max", "first", "last", "distinct")
@@ -122,7 +187,11 @@ _AGGREGATES = ("count", "sum", "avg", "min", "max", "first", "last", "distinct")
 def _reckoned(kind: str, wanted: Any, hits: Sequence[Mapping[str, Any]]) -> bool:
     if kind == "count":
         return fits(wanted, len(hits))
-    values = [hit["properties"].get(wanted["of"]) for hit in hits]
+    return fits(wanted["is"], _reckon(kind, wanted["of"], hits))
+
+
+def _reckon(kind: str, of: str, hits: Sequence[Mapping[str, Any]]) -> Any:
+    values = [hit["properties"].get(of) for hit in hits]
     numbers = [float(value) for value in values if _kind(value) is float]
     whole = [trunc(number * 10_000 + copysign(0.5, number)) for number in numbers if number]
     total = float(sum(whole)) / 10_000
@@ -135,7 +204,14 @@ def _reckoned(kind: str, wanted: Any, hits: Sequence[Mapping[str, Any]]) -> bool
         "last": values[-1] if values else None,
         "distinct": len({(_kind(value), value) for value in values if _kind(value)}),
     }[kind]
-    return fits(wanted["is"], result)
+    return result
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return len(text) == 10 and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def fits(matcher: Any, value: Any) -> bool:

@@ -21,6 +21,9 @@ SHOP = Workspace(
         "points": AttributeSpec(ValueKind.NUMBER),
         "tags": AttributeSpec(ValueKind.LIST),
         "member_since": AttributeSpec(ValueKind.DATE),
+        "latitude": AttributeSpec(ValueKind.NUMBER),
+        "longitude": AttributeSpec(ValueKind.NUMBER),
+        "birthday": AttributeSpec(ValueKind.DATE, is_personal=True),
         "it's 100%": AttributeSpec(ValueKind.TEXT),
         "first_name": AttributeSpec(ValueKind.TEXT, is_personal=True),
     },
@@ -133,6 +136,10 @@ def message_row(number: int, profile_id: int, origin: str, **values: Any) -> dic
         "bounced_at": None,
         "complained_at": None,
     } | values
+
+
+def score_row(name: str, profile_id: int, value: float, computed_at: datetime = NOW - DAY) -> dict[str, Any]:
+    return {"name": name, "profile_id": profile_id, "value": value, "computed_at": computed_at}
 
 
 def task_row(number: int, profile_id: int | None, kind: str, status: str) -> dict[str, Any]:

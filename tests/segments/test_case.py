@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from core.clock import ManualClock
 from core.database import Database
@@ -22,14 +22,14 @@ from customers.task_moves import Cancel, Take
 from customers.task_tables import TaskKind, task
 from customers.tasks import NewTask, change_task, create_tasks
 from journeys.heartbeat import Heart
-from segments.case_refresh import refresh_after_cases
 from segments.explain import Finding, explain
+from segments.following import follow
 from segments.membership import matching, members
 from segments.parser import parse_conditions
 from segments.refresh import refresh_all
 from segments.rules import CaseRule
 from tests.segments.parsing import parse
-from tests.segments.people import DAY, NOW, SHOP, profile_row, task_row
+from tests.segments.people import NOW, SHOP, profile_row, task_row
 
 ALICE, BOB, CAROL = 1, 2, 3
 MINUTE = timedelta(minutes=1)
@@ -129,34 +129,17 @@ def test_the_cases_are_named_when_somebody_asks_why(database: Database) -> None:
 
 
 def test_segments_follow_their_cases_when_one_opens_moves_and_closes(runtime: Runtime) -> None:
-    refresh_all(runtime)
+    follow(runtime, NOW)
     assert who(runtime, "calm") == [ALICE, BOB, CAROL]
     complain(runtime, ALICE, MINUTE)
-    assert [one.segment for one in refresh_after_cases(runtime, NOW + 2 * MINUTE)] == ["unsettled", "calm"]
+    assert follow(runtime, NOW + 2 * MINUTE).entered == 1
     assert (who(runtime, "unsettled"), who(runtime, "calm")) == ([ALICE], [BOB, CAROL])
-    assert refresh_after_cases(runtime, NOW + 3 * MINUTE) == []
+    assert follow(runtime, NOW + 3 * MINUTE).evaluated == 0
     for move, after, expected in ((Take("Kim"), 4, [ALICE]), (Cancel(), 6, [])):
         with runtime.database.transaction() as connection:
             change_task(connection, runtime.vault, SHOP, f"task-{ALICE}", move, NOW + after * MINUTE)
-        assert len(refresh_after_cases(runtime, NOW + (after + 1) * MINUTE)) == 2
+        assert follow(runtime, NOW + (after + 1) * MINUTE).touched == 1
         assert who(runtime, "unsettled") == expected
-
-
-def test_segments_rest_when_a_task_is_no_case_or_nothing_was_ever_refreshed(runtime: Runtime) -> None:
-    complain(runtime, ALICE, -DAY)
-    assert refresh_after_cases(runtime, NOW) == []  # the first build is the schedule's
-    refresh_all(runtime)
-    complain(runtime, BOB, MINUTE, TaskKind.TO_DO)
-    assert refresh_after_cases(runtime, NOW + 2 * MINUTE) == []
-
-
-def test_a_case_that_was_committed_late_is_found_when_the_refresh_went_before(runtime: Runtime) -> None:
-    refresh_all(runtime, now=NOW + MINUTE)
-    complain(runtime, ALICE, MINUTE)
-    with runtime.database.transaction() as connection:
-        connection.execute(update(task).values(updated_at=NOW + MINUTE - timedelta(seconds=5)))
-    assert len(refresh_after_cases(runtime, NOW + 2 * MINUTE)) == 2
-    assert who(runtime, "unsettled") == [ALICE]
 
 
 def test_the_heartbeat_brings_segments_up_to_date_when_a_case_was_opened(runtime: Runtime) -> None:
@@ -166,4 +149,5 @@ def test_the_heartbeat_brings_segments_up_to_date_when_a_case_was_opened(runtime
     heart.beat(NOW + 2 * MINUTE)
     heart.close()
     assert who(runtime, "unsettled") == [ALICE]
-    assert heart.tally.counts["segments refreshed because a case moved"] == 2
+    moved = [heart.tally.counts[f"people who {what} a segment"] for what in ("entered", "left")]
+    assert moved == [1, 1]

@@ -12,8 +12,9 @@ from core.runtime import Runtime
 from core.settings import Settings
 from core.vault import Vault, open_key_store
 from customers.tables import profile
+from segments.ranking import RankRun
 from segments.refresh import RefreshResult, refresh_all
-from segments.run_page import as_markdown
+from segments.run_page import as_markdown, ranks_as_markdown
 from tests.segments.people import NOW, profile_row
 
 WORKSPACE = {"workspace": "shop", "timezone": "Europe/Berlin", "currency": "EUR"}
@@ -46,6 +47,13 @@ def test_run_page_shows_a_table_when_segments_were_refreshed() -> None:
         "| --- | ---: | ---: | ---: | ---: |",
         "| loyal | 12,345 | 678 | 9 | 0.2 |",
     ]
+
+
+def test_run_page_shows_rankings_above_segments_when_people_were_ranked() -> None:
+    page = ranks_as_markdown([RankRun("0f", "points", 12345, 67, 1.25)], [RefreshResult("loyal", 1, 1, 0, 0.1)])
+    assert page.splitlines()[2] == "| points | 12,345 | 67 | 1.2 |"
+    assert page.splitlines()[-1].startswith("| loyal | 1 |")
+    assert ranks_as_markdown([], []) == "No published file asks for a rank."
 
 
 def test_run_page_says_what_to_do_when_nothing_is_published() -> None:

@@ -14,14 +14,26 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from core.errors import Fault
 from core.located import Located, load_yaml
 from core.schema_check import check_schema
-from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
+from customers.account_tables import account, account_member
+from customers.tables import (
+    consent_entry,
+    customer_event,
+    customer_order,
+    identity,
+    order_line,
+    product,
+    profile,
+    static_list_member,
+)
 from customers.task_tables import task
 from delivery.tables import message
+from insights.tables import score
 from segments.compiler import compile_rule
 from segments.definition import Segment, parse_segment
 from segments.snapshot import DuckDBDialect
 from tests.conftest import GOLDEN
 from tests.segments.engines import Engines, Rows
+from tests.segments.leaf_rows import account_row, line_row, member_row, order_row, product_row
 from tests.segments.people import (
     DAY,
     NOW,
@@ -32,6 +44,7 @@ from tests.segments.people import (
     identity_row,
     message_row,
     profile_row,
+    score_row,
     task_row,
 )
 from tracking.tables import engagement_event
@@ -45,13 +58,27 @@ DIALECTS: dict[str, Dialect] = {
 ALICE, BOB, CAROL, DAVE = 1, 2, 3, 4
 NAMES = {ALICE: "Alice", BOB: "Bob", CAROL: "Carol", DAVE: "Dave"}
 
+IN_BERLIN = {"points": 200, "tier": "Gold", "latitude": 52.5, "longitude": 13.4}
+
 # Alice consented to everything; Bob withdrew e-mail; Carol hard-bounced; Dave is anonymous.
 PEOPLE: Rows = {
     profile: [
-        profile_row(ALICE, country="DE", has_email=True, attributes={"tier": "gold+", "member_since": "2026-03-01"}),
+        profile_row(
+            ALICE,
+            country="DE",
+            has_email=True,
+            birth_month=6,
+            birth_day=12,
+            attributes={"tier": "gold+", "member_since": "2026-03-01", "latitude": 52.39, "longitude": 13.06},
+        ),
         profile_row(BOB, country="AT", has_email=True, attributes={"tags": ["music", "sport"], "tier": "silver"}),
-        profile_row(CAROL, country="FR", has_email=True, attributes={"points": 200, "tier": "Gold"}),
-        profile_row(DAVE, created_at=NOW - DAY, attributes={"points": 100, "member_since": "2026-05-31"}),
+        profile_row(CAROL, country="FR", has_email=True, birth_month=6, birth_day=12, attributes=IN_BERLIN),
+        profile_row(
+            DAVE,
+            created_at=NOW - DAY,
+            timezone="Pacific/Honolulu",
+            attributes={"points": 100, "member_since": "2026-05-31"},
+        ),
     ],
     identity: [identity_row(who, who, "email", f"lookup-{who}") for who in (ALICE, BOB, CAROL)],
     consent_entry: [
@@ -85,6 +112,27 @@ PEOPLE: Rows = {
         task_row(3, CAROL, "to_do", "open"),
         task_row(4, None, "complaint", "open"),
     ],
+    score: [
+        score_row("churn", ALICE, 0.9, NOW - 8 * DAY),
+        score_row("churn", BOB, 0.2, NOW - DAY),
+        score_row("churn", CAROL, 0.5, NOW - 7 * DAY),
+        score_row("churn", DAVE, 0.8, NOW - DAY),
+    ],
+    customer_order: [
+        order_row(1, ALICE, NOW - 40 * DAY),
+        order_row(2, BOB, NOW - 51 * DAY),
+        order_row(3, BOB, NOW - 20 * DAY, "return"),
+    ],
+    order_line: [
+        line_row(1, "kettle", 1),
+        line_row(1, "green-tea", 2, line_no=2),
+        line_row(2, "kettle", 1),
+        line_row(2, "green-tea", 2, line_no=2),
+        line_row(3, "kettle", -1),
+    ],
+    product: [product_row("green-tea", "tea"), product_row("kettle", "kitchen")],
+    account: [account_row(1, "acme", "DE", employees=50)],
+    account_member: [member_row(1, ALICE, "buyer"), member_row(1, BOB, "user")],
     static_list_member: [{"list": "vips", "profile_id": DAVE, "added_at": NOW}],
 }
 

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
 from customers.task_tables import task
 from delivery.tables import message
+from insights.tables import score
 from tests.segments import oracle
 from tests.segments.engines import Engines
+from tests.segments.leaf_strategies import BIRTH_DAYS, POSITIONS, ZONES, longer_leaves, longer_rows
 from tests.segments.parsing import parse
 from tests.segments.people import (
     NOW,
@@ -22,6 +24,7 @@ from tests.segments.people import (
     identity_row,
     message_row,
     profile_row,
+    score_row,
     task_row,
 )
 from tracking.tables import engagement_event
@@ -89,7 +92,10 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def leaves(draw: st.DrawFn) -> dict[str, Any]:
     match draw(
-        st.sampled_from(["attribute", "column", "event", "event", "event", "consent", "message", "list", "case"])
+        st.sampled_from(
+            ["attribute", "column", "event", "event", "event", "consent", "message", "list", "case", "score", "rank"]
+            + ["longer"] * 4
+        )
     ):
         case "attribute":
             return {"attribute": draw(st.sampled_from(["tier", "tags", "it's 100%"])), "is": draw(matchers())}
@@ -105,10 +111,43 @@ def leaves(draw: st.DrawFn) -> dict[str, Any]:
             name = draw(st.sampled_from(["spring", "spring_mail", "autumn"]))
             was = draw(st.sampled_from(["sent", "delivered", "opened", "clicked", "bounced"]))
             return {"message": name, "was": was}
+        case "score":
+            return draw(scores())
+        case "rank":
+            return draw(ranks())
+        case "longer":
+            return draw(longer_leaves(st.dictionaries(PROPERTIES, matchers(), min_size=1, max_size=2), matchers()))
         case "case":
             asked = {"status": draw(_of(STATUSES)), "kind": draw(_of(["complaint", "service_request"]))}
             return {"case": {word: asked[word] for word in draw(st.sets(st.sampled_from(sorted(asked)), min_size=1))}}
     return {"list": "vips"}
+
+
+_SCORES = st.sampled_from(["churn", "value"])
+
+
+@st.composite
+def scores(draw: st.DrawFn) -> dict[str, Any]:
+    age = draw(st.sampled_from([None, "1d", "7d"]))
+    rule = {"score": draw(_SCORES), "is": draw(matchers())}
+    return rule if age is None else rule | {"max_age": age}
+
+
+_KINDS_OF_RANK = ("count", "sum", "avg", "min", "max", "first", "last", "distinct")
+
+
+@st.composite
+def ranks(draw: st.DrawFn) -> dict[str, Any]:
+    """Of so few people the shares are coarse ones, and those that divide them exactly."""
+    by: Any = draw(st.sampled_from(["points", "member_since", "tier", "birth_month"]))
+    if draw(st.booleans()):
+        by = {key: value for key, value in draw(events()).items() if key in ("event", "where", "within")}
+        kind = draw(st.sampled_from(_KINDS_OF_RANK))
+        instants = st.just("occurred_at") if kind in ("first", "last") else st.nothing()
+        by[kind] = True if kind == "count" else draw(PROPERTIES | instants)
+    percents = st.sampled_from([0, "20%", 25, 33.33, "33.34%", 40, "50%", 66.67, 100])
+    share = draw(st.sampled_from(["top", "bottom", "quintile"]))
+    return {"rank": {"by": by, share: draw(st.integers(1, 5) if share == "quintile" else percents)}}
 
 
 STATUSES = ["open", "in_progress", "done", "cancelled"]
@@ -136,8 +175,12 @@ def people(draw: st.DrawFn) -> dict[str, Any]:
         "status": draw(st.sampled_from(["active", "active", "active", "active", "erased"])),
         "country": draw(st.sampled_from([None, "DE", "AT"])),
         "has_email": draw(st.booleans()),
-        "birth_month": draw(st.sampled_from([None, 1, 2])),
-        "attributes": draw(st.dictionaries(st.sampled_from(["tier", "tags", "it's 100%"]), values)),
+        "birth_month": draw(st.sampled_from([None, 1, 2, 6])),
+        "birth_day": draw(BIRTH_DAYS),
+        "timezone": draw(ZONES),
+        "attributes": draw(st.dictionaries(st.sampled_from(["tier", "tags", "it's 100%"]), values))
+        | draw(st.fixed_dictionaries({}, optional={"points": numbers | values, "member_since": _DATES | values}))
+        | draw(POSITIONS),
     }
 
 
@@ -148,51 +191,69 @@ def worlds(draw: st.DrawFn) -> oracle.Rows:
 
     ages = st.tuples(AGES, NUDGES).map(lambda pair: NOW - timedelta(days=pair[0]) + pair[1])
     sent = many(4, PEOPLE_IDS, st.sampled_from(["spring", "autumn"]), st.booleans())
-    return {
-        profile: [profile_row(number, **draw(people())) for number in range(1, PEOPLE + 1)],
-        customer_event: [
-            event_row(number, who, name, when, **properties)
-            for number, (who, name, when, properties) in many(
-                12, st.one_of(PEOPLE_IDS, st.none()), EVENTS, ages, st.dictionaries(PROPERTIES, values)
-            )
-        ],
-        identity: [
-            identity_row(number, who, kind, f"{kind}-{address}-{who}")
-            for number, (who, kind, address) in enumerate(
-                draw(st.lists(st.tuples(PEOPLE_IDS, _KINDS, st.integers(1, 2)), max_size=6, unique=True)), start=1
-            )
-        ],
-        consent_entry: [
-            consent_row(number, f"{kind}-{address}-{who}", "email" if kind == "email" else "sms", topic, status, when)
-            for number, (who, kind, address, topic, status, when) in many(
-                8, PEOPLE_IDS, _KINDS, st.integers(1, 2), st.sampled_from(["marketing", "*", "other"]), _STATUSES, ages
-            )
-        ],
-        message: [
-            message_row(number, who, origin, bounced_at=NOW if bounced else None)
-            for number, (who, origin, bounced) in sent
-        ],
-        engagement_event: [
-            engagement_row(number, of, sent[of - 1][1][0], kind, probability)
-            for number, (of, kind, probability) in (
-                many(4, st.integers(1, len(sent)), _ACTS, _PROBABILITIES) if sent else []
-            )
-        ],
-        task: [
-            task_row(number, who, kind, status)
-            for number, (who, kind, status) in many(
-                6,
-                st.one_of(PEOPLE_IDS, st.none()),
-                st.sampled_from(["to_do", "complaint", "service_request"]),
-                st.sampled_from(STATUSES),
-            )
-        ],
-        static_list_member: [
-            {"list": "vips", "profile_id": who, "added_at": NOW} for who in draw(st.sets(PEOPLE_IDS, max_size=3))
-        ],
-    }
+    return oracle.World(
+        {
+            profile: [profile_row(number, **draw(people())) for number in range(1, PEOPLE + 1)],
+            customer_event: [
+                event_row(number, who, name, when, **properties)
+                for number, (who, name, when, properties) in many(
+                    12, st.one_of(PEOPLE_IDS, st.none()), EVENTS, ages, st.dictionaries(PROPERTIES, values)
+                )
+            ],
+            identity: [
+                identity_row(number, who, kind, f"{kind}-{address}-{who}")
+                for number, (who, kind, address) in enumerate(
+                    draw(st.lists(st.tuples(PEOPLE_IDS, _KINDS, st.integers(1, 2)), max_size=6, unique=True)), start=1
+                )
+            ],
+            consent_entry: [
+                consent_row(
+                    number, f"{kind}-{address}-{who}", "email" if kind == "email" else "sms", topic, status, when
+                )
+                for number, (who, kind, address, topic, status, when) in many(
+                    8,
+                    PEOPLE_IDS,
+                    _KINDS,
+                    st.integers(1, 2),
+                    st.sampled_from(["marketing", "*", "other"]),
+                    _STATUSES,
+                    ages,
+                )
+            ],
+            message: [
+                message_row(number, who, origin, bounced_at=NOW if bounced else None)
+                for number, (who, origin, bounced) in sent
+            ],
+            engagement_event: [
+                engagement_row(number, of, sent[of - 1][1][0], kind, probability)
+                for number, (of, kind, probability) in (
+                    many(4, st.integers(1, len(sent)), _ACTS, _PROBABILITIES) if sent else []
+                )
+            ],
+            task: [
+                task_row(number, who, kind, status)
+                for number, (who, kind, status) in many(
+                    6,
+                    st.one_of(PEOPLE_IDS, st.none()),
+                    st.sampled_from(["to_do", "complaint", "service_request"]),
+                    st.sampled_from(STATUSES),
+                )
+            ],
+            score: [
+                score_row(name, who, value, draw(ages))
+                for name, who, value in draw(
+                    st.lists(st.tuples(_SCORES, PEOPLE_IDS, numbers), max_size=5, unique_by=lambda row: row[:2])
+                )
+            ],
+            static_list_member: [
+                {"list": "vips", "profile_id": who, "added_at": NOW} for who in draw(st.sets(PEOPLE_IDS, max_size=3))
+            ],
+            **draw(longer_rows(PEOPLE_IDS, ages, st.dictionaries(PROPERTIES, values))),
+        }
+    )
 
 
+_DATES = st.sampled_from(["2026-03-01", "2026-06-10", "2025-12-31", "2026-02-30"])
 _ACTS = st.sampled_from(["opened", "clicked"])
 _KINDS = st.sampled_from(["email", "phone"])
 _STATUSES = st.sampled_from(["granted", "withdrawn"])

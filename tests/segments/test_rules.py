@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import ConflictError, InputError, NotFoundError
 from core.located import KeyPath
+from customers.tables import customer_event, profile
 from segments.compiler import compile_rule
 from segments.nesting import find_circle, in_order, inline
 from segments.parser import parse_conditions
@@ -24,8 +25,9 @@ from segments.rules import (
     replace_leaves,
 )
 from segments.wording import describe
+from tests.segments.engines import Engines
 from tests.segments.parsing import parse
-from tests.segments.people import DAY, NOW, SHOP
+from tests.segments.people import DAY, NOW, SHOP, event_row, profile_row
 
 
 def test_every_name_is_listed_with_its_place_when_references_are_asked_for() -> None:
@@ -39,6 +41,13 @@ def test_every_name_is_listed_with_its_place_when_references_are_asked_for() -> 
             {"message": "spring", "was": "clicked"},
             {"branch": "ab", "is": "plain"},
             {"step": "hello", "was": "done"},
+            {"sequence": ["order_placed", {"event": ["cart_updated", "signed_up"]}]},
+            {"owns": {"category": "Tea"}},
+            {"near": {"lat": 1, "lon": 2, "km": 3}},
+            {"anniversary": {"attribute": "birthday", "in_next": "7d"}},
+            {"score": "churn", "is": {"gte": 0.5}},
+            {"rank": {"by": "points", "top": 10}},
+            {"rank": {"by": {"event": ["order_placed", "signed_up"], "count": True}, "quintile": 5}},
         ]
     )
     assert list(iter_references(rule)) == [
@@ -52,6 +61,17 @@ def test_every_name_is_listed_with_its_place_when_references_are_asked_for() -> 
         Reference(ReferenceKind.MESSAGE, "spring", (5, "message")),
         Reference(ReferenceKind.STEP, "ab", (6, "branch")),
         Reference(ReferenceKind.STEP, "hello", (7, "step")),
+        Reference(ReferenceKind.EVENT, "order_placed", (8, "sequence", 0, "event")),
+        Reference(ReferenceKind.EVENT, "cart_updated", (8, "sequence", 1, "event")),
+        Reference(ReferenceKind.EVENT, "signed_up", (8, "sequence", 1, "event")),
+        Reference(ReferenceKind.CATEGORY, "Tea", (9, "owns", "category")),
+        Reference(ReferenceKind.ATTRIBUTE, "latitude", (10, "near")),
+        Reference(ReferenceKind.ATTRIBUTE, "longitude", (10, "near")),
+        Reference(ReferenceKind.ATTRIBUTE, "birthday", (11, "anniversary", "attribute")),
+        Reference(ReferenceKind.SCORE, "churn", (12, "score")),
+        Reference(ReferenceKind.ATTRIBUTE, "points", (13, "rank", "by")),
+        Reference(ReferenceKind.EVENT, "order_placed", (14, "rank", "by", "event", 0)),
+        Reference(ReferenceKind.EVENT, "signed_up", (14, "rank", "by", "event", 1)),
     ]
 
 
@@ -82,6 +102,8 @@ def test_the_nearest_segment_is_named_when_a_nested_one_is_missing() -> None:
         {"step": "hello", "was": "done"},
         {"entry": {"total": 5}},
         {"event": "order_placed", "since": "entry"},
+        {"sequence": ["order_placed", "cart_updated"], "since": "step"},
+        {"sequence": ["order_placed", {"event": "cart_updated", "where": {"id": {"from_event": "id"}}}]},
         {"event": "order_placed", "where": {"id": {"from_event": "id"}}},
     ],
 )
@@ -115,7 +137,7 @@ def test_leaves_are_equal_when_they_differ_only_in_their_place() -> None:
     assert first.path != second.path
 
 
-@pytest.mark.parametrize("word", ["score", "rank", "sequence", "near", "owns", "anniversary", "local_time", "device"])
+@pytest.mark.parametrize("word", ["device"])
 def test_known_word_is_reported_at_its_key_when_it_does_not_work_yet(word: str) -> None:
     faults: list[tuple[str, KeyPath, bool]] = []
 
@@ -154,13 +176,49 @@ def test_the_nearest_condition_is_named_when_a_word_is_mistyped() -> None:
             {"message": "spring", "was": "opened", "where": {"variant": "a"}},
             "message spring was opened where variant eq a",
         ),
+        ({"score": "churn", "is": {"gte": 0.5}, "max_age": "7d"}, "score churn gte 0.5, not older than 7d"),
+        ({"rank": {"by": "points", "top": "10%"}}, "rank by points: top 10%"),
+        ({"rank": {"by": "points", "bottom": 0.25}}, "rank by points: bottom 0.25%"),
+        (
+            {"rank": {"by": {"event": ["a", "b"], "where": {"x": 1}, "within": "1w", "count": True}, "quintile": 5}},
+            "rank by number of a or b where x eq 1 within 7d: quintile 5",
+        ),
+        ({"rank": {"by": {"event": "a", "max": "total"}, "top": 12.5}}, "rank by max of total of a: top 12.5%"),
         ({"segment": "vip"}, "segment vip"),
         ({"list": "press"}, "list press"),
         ({"branch": "ab", "is": 1}, "branch ab is 1"),
         ({"step": "hello", "was": "done"}, "step hello was done"),
         ({"entry": {"total": {"gte": 5}}}, "entry where total gte 5"),
+        (
+            {"sequence": ["a", {"event": ["b", "c"], "where": {"x": 1}}], "within": "7d"},
+            "sequence a, then b or c where x eq 1 within 7d",
+        ),
+        ({"sequence": ["a", "b"], "since": "entry"}, "sequence a, then b since entry"),
+        ({"owns": {"product": ["kettle", "cup"], "within": "1y"}}, "owns product kettle or cup within 365d"),
+        ({"near": {"lat": 52.52, "lon": 13.405, "km": 25}}, "near 52.52, 13.405 within 25 km"),
+        ({"anniversary": {"attribute": "birthday", "in_next": "1w"}}, "anniversary of birthday in the next 7d"),
+        ({"local_time": {"from": "09:00", "weekday": ["fri", "mon"]}}, "local time 09:00 to 24:00 on mon, fri"),
+        (
+            {"account": {"country": "GB", "where": {"employees": {"gte": 50}}, "role": {"in": ["buyer"]}}},
+            "account country eq GB, role in [buyer], employees gte 50",
+        ),
     ],
 )
 def test_condition_is_told_in_its_own_words_when_it_is_described(condition: dict[str, object], words: str) -> None:
     [leaf] = iter_leaves(parse(condition))
     assert describe(leaf) == words
+
+
+def test_the_number_and_the_truth_are_two_questions_when_one_rule_asks_both(engines: Engines) -> None:
+    engines.load(
+        {
+            profile: [profile_row(1), profile_row(2)],
+            customer_event: [
+                event_row(1, 1, "cart_updated", NOW - DAY, total=1),
+                event_row(2, 2, "cart_updated", NOW - DAY, total=True),
+            ],
+        }
+    )
+    number, truth = ({"event": "cart_updated", "where": {"total": value}} for value in (1, True))
+    assert engines.members(parse([number, {"not": truth}])) == [1]
+    assert engines.members(parse([truth, {"not": number}])) == [2]

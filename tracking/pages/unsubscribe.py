@@ -16,6 +16,7 @@ from core.clock import to_micros
 from core.vault import Vault
 from customers.consent import WHOLE_CHANNEL, Basis, ConsentStatus, NewConsent, consent_of, record_consents
 from customers.log import NewEvent, append_events
+from customers.touches import touch
 from customers.tracking_consent import CHANNEL as TRACKING
 from customers.tracking_consent import TOPIC as TRACKED_TOPIC
 from customers.tracking_consent import OpenTracking, open_rule
@@ -193,3 +194,4 @@ def _record_engagement(connection: Connection, handle: Handle, request: Unsubscr
         "reasons": [request.source],
     }
     connection.execute(insert(engagement_event).values(**row))
+    touch(connection, [of.profile_id])

@@ -39,9 +39,10 @@ from customers.task_tables import task
 from customers.workspace import get_workspace
 from delivery.outbox import NewMessage, enqueue
 from delivery.tables import OriginKind, delivery_attempt, delivery_event, message
+from insights.tables import score
 from journeys.tables import assignment, enrolment, entry_refusal, event_wait, journal, timer
 from recommender.tables import offer_decision, offer_impression
-from segments.tables import membership
+from segments.tables import membership, segment_audit, segment_fault, segment_rank
 from tracking.tables import consent_handle, conversion, engagement_event, sign_up
 
 NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)
@@ -297,6 +298,10 @@ def _fill_journeys(connection: Connection, runtime: Runtime, number: int) -> Non
 
 def _fill_the_rest(connection: Connection, number: int) -> None:
     connection.execute(insert(membership).values(segment="vip", profile_id=number, entered_at=NOW))
+    connection.execute(insert(segment_fault).values(segment="vip", profile_id=number, cause="-", found_at=NOW))
+    connection.execute(insert(segment_audit).values(segment="vip", profile_id=number, kind="extra", found_at=NOW))
+    connection.execute(insert(segment_rank).values(basis="-", profile_id=number, place=1))
+    connection.execute(insert(score).values(name="churn", profile_id=number, value=50.0, computed_at=NOW))
     chosen = {"offer": "cross_sell", "surface": "email", "is_holdout": False, "fallback_level": "rules", "items": []}
     connection.execute(insert(offer_decision).values(id="offer-1", profile_id=number, decided_at=NOW, **chosen))
     connection.execute(insert(offer_impression).values(decision_id="offer-1", kind="shown", occurred_at=NOW))

@@ -26,6 +26,7 @@ from customers.profiles import find_profile
 from customers.reindex import adopt_old_lookups
 from customers.tables import IdentityKind, ProfileStatus, profile
 from customers.tombstones import find_buried
+from customers.touches import touch
 from customers.workspace import Workspace
 from delivery.system_mails import DOUBLE_OPT_IN, SystemMail, send_system_mail
 from delivery.tables import message
@@ -125,11 +126,13 @@ def _forget(connection: Connection, profile_ids: Sequence[int], now: datetime) -
     connection.execute(update(message).where(message.c.profile_id.in_(profile_ids)).values(**emptied))
     gone = {"status": ProfileStatus.ERASED.value, "locale": None, "updated_at": now}
     connection.execute(update(profile).where(profile.c.id.in_(profile_ids)).values(**gone))
+    touch(connection, profile_ids)
 
 
 def _keep(connection: Connection, vault: Vault, entry: Entry, lookup: str, language: str, now: datetime) -> Row[Any]:
     nobody = {"status": ProfileStatus.ACTIVE.value, "locale": language, "created_at": now, "updated_at": now}
     profile_id = connection.execute(insert(profile).values(**nobody).returning(profile.c.id)).scalar_one()
+    touch(connection, [profile_id])
     vault.prepare([profile_id])
     values = {
         "token_id": random_token_id(),

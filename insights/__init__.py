@@ -1,0 +1,1 @@
+"""What is reckoned of a person: one number under a name, with its date."""

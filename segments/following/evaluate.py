@@ -1,0 +1,156 @@
+"""Asking many rules about some people in one query; one person or one rule that fails does not stop the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, Connection, Select, Text, bindparam, func, select
+from sqlalchemy.exc import DBAPIError
+
+from core.bulk import among
+from core.database import batches
+from core.vault import Vault
+from customers.workspace import Workspace
+from segments.compiler import compile_rules
+from segments.following.faults import EVERYBODY, Fault
+from segments.membership_writes import Moves
+from segments.rules import Rule
+from segments.tables import membership
+
+log = logging.getLogger("postilion.segments")
+
+BATCH = 2_500
+_MOST_FAULTS = 10  # of one rule in one tick; then it is the rule
+_GIVEN = "given_people"
+
+
+@dataclass(slots=True)
+class Answers:
+    """What differs from the memberships as they stand, by segment, and what could not be asked."""
+
+    moves: dict[str, Moves] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+class Questions:
+    """Some rules (by slug, of those in `segments`) as of one instant, to be asked about one batch after the other."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        slugs: Sequence[str],
+        *,
+        now: datetime,
+        workspace: Workspace,
+        segments: Mapping[str, Rule],
+        vault: Vault | None,
+    ) -> None:
+        self._connection = connection
+        self._now, self._workspace, self._segments, self._vault = now, workspace, segments, vault
+        self._rules = {slug: segments[slug] for slug in slugs}
+        self._queries: dict[tuple[str, ...], Select[Any]] = {}
+        self._faults: dict[str, list[Fault]] = {}
+        self._slugs = self._compilable(tuple(slugs))
+
+    def ask(self, profile_ids: Sequence[int]) -> Answers:
+        """Whose answer is another than their membership."""
+        entering: dict[str, list[int]] = {}
+        leaving: dict[str, list[int]] = {}
+        for some in batches(sorted(profile_ids), BATCH):
+            members = self._members(some)
+            for slug, (asked, found) in self._holds(self._slugs, some).items():
+                was = members.get(slug, set())
+                entering.setdefault(slug, []).extend(found - was)
+                leaving.setdefault(slug, []).extend((was & asked) - found)
+        moves = {slug: Moves(entering[slug], leaving[slug]) for slug in entering if entering[slug] or leaving[slug]}
+        return Answers(moves, [fault for some in self._faults.values() for fault in some])
+
+    def _holds(self, slugs: tuple[str, ...], ids: Sequence[int]) -> dict[str, tuple[set[int], set[int]]]:
+        """By rule, who could be asked about, and for whom of them it holds."""
+        slugs = tuple(slug for slug in slugs if len(self._faults.get(slug, ())) < _MOST_FAULTS)
+        if not slugs or not ids:
+            return {}
+        try:
+            with self._connection.begin_nested():
+                rows = self._connection.execute(self._query(slugs), {_GIVEN: self._given(ids)}).all()
+        except DBAPIError as error:
+            return self._apart(slugs, ids, error)
+        return {slug: (set(ids), {row[0] for row in rows if row[place]}) for place, slug in enumerate(slugs, start=1)}
+
+    def _apart(
+        self, slugs: tuple[str, ...], ids: Sequence[int], error: DBAPIError
+    ) -> dict[str, tuple[set[int], set[int]]]:
+        """First find the rule, then the person; both by halves."""
+        if len(slugs) > 1:
+            half = len(slugs) // 2
+            return self._holds(slugs[:half], ids) | self._holds(slugs[half:], ids)
+        [slug] = slugs
+        if len(ids) > 1:
+            half = len(ids) // 2
+            found: tuple[set[int], set[int]] = (set(), set())
+            for some in (ids[:half], ids[half:]):
+                for asked, holds in self._holds(slugs, some).values():
+                    found = found[0] | asked, found[1] | holds
+            return {slug: found}
+        faults = self._faults.setdefault(slug, [])
+        faults.append(Fault(slug, ids[0], _cause_of(error)))
+        if len(faults) == _MOST_FAULTS:
+            faults.append(Fault(slug, EVERYBODY, _cause_of(error)))
+        return {}
+
+    def _compilable(self, slugs: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that become SQL; the others are faults."""
+        try:
+            self._query(slugs)
+        except Exception as error:  # one rule must not stop the others; which one it is shows alone
+            if len(slugs) == 1:
+                log.exception("segment %s cannot be compiled", slugs[0])
+                self._faults[slugs[0]] = [Fault(slugs[0], EVERYBODY, f"{type(error).__name__}: {error}")]
+                return ()
+            return tuple(slug for slug in slugs if self._compilable((slug,)))
+        return slugs
+
+    def _query(self, slugs: tuple[str, ...]) -> Select[Any]:
+        if slugs not in self._queries:
+            self._queries[slugs] = self._compile(slugs)
+        return self._queries[slugs]
+
+    def _compile(self, slugs: tuple[str, ...]) -> Select[Any]:
+        rules = {slug: self._rules[slug] for slug in slugs}
+        return compile_rules(
+            rules,
+            now=self._now,
+            workspace=self._workspace,
+            segments=self._segments,
+            batch=self._batch(),
+            vault=self._vault,
+        )
+
+    def _batch(self) -> Any:
+        """The people as one parameter: the statement is the same for however many."""
+        if self._connection.dialect.name == "sqlite":
+            each = func.json_each(bindparam(_GIVEN, type_=Text())).table_valued("value")
+            return select(each.c.value)
+        return select(func.unnest(bindparam(_GIVEN, type_=ARRAY(BigInteger()))))
+
+    def _given(self, ids: Sequence[int]) -> Any:
+        return f"[{','.join(map(str, ids))}]" if self._connection.dialect.name == "sqlite" else list(ids)
+
+    def _members(self, ids: Sequence[int]) -> dict[str, set[int]]:
+        member = membership.c
+        query = select(member.segment, member.profile_id).where(
+            member.segment.in_(self._slugs), among(self._connection, member.profile_id, ids)
+        )
+        members: dict[str, set[int]] = {}
+        for slug, number in self._connection.execute(query):
+            members.setdefault(slug, set()).add(number)
+        return members
+
+
+def _cause_of(error: DBAPIError) -> str:
+    """The driver's words without the values of the row."""
+    return str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__

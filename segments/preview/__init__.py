@@ -1,0 +1,1 @@
+"""What a segment's file would select, before anybody publishes it."""
