@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Connection
 
 from core.database import insert_ignore
@@ -34,8 +35,7 @@ from tracking.events.write_keys import WriteKey
 _TOGETHER: Final = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class CallBatch:
+class CallBatch(msgspec.Struct, frozen=True):
     """The readable calls of one request with their places in it, who posted them, and what could not be read."""
 
     calls: tuple[tuple[int, Call], ...]
@@ -53,8 +53,7 @@ class Taken:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
+class _Checked(msgspec.Struct, frozen=True):
     call: Call
     person: Person
     meaning: NewEvent | NewOrder | None  # None for identify and alias
@@ -135,7 +134,7 @@ def _check(vault: Vault, workspace: Workspace, call: Call, posted_by: WriteKey, 
         if person.trust is not Trust.FULL:
             raise InputError("its previousId is a known user: a public key says nothing about who is whom.")
         named = {IdentityKind.EXTERNAL_ID: person.identifiers[IdentityKind.EXTERNAL_ID]}
-        return _Checked(call, replace(person, identifiers=named), None, said_to_be=previous)
+        return _Checked(call, structs.replace(person, identifiers=named), None, said_to_be=previous)
     if call.kind is CallKind.TRACK and event_name(call) == ORDER_COMPLETED:
         return _Checked(call, person, to_order(call, posted_by.name, workspace.currency))
     return _Checked(call, person, to_event(call, posted_by.name))
