@@ -65,9 +65,14 @@ class Owner(msgspec.Struct, frozen=True):
     visitor_id: int | None = None
 
 
+def user_hash_secret(vault: Vault, version: int | None = None) -> str:
+    """What the shop's server makes user hashes with: ASCII text, taken as it is for the key of the HMAC."""
+    return vault.signing_key(_HASH_PURPOSE, version).hex()
+
+
 def user_hash(vault: Vault, user_id: str, version: int | None = None) -> str:
     """What the shop's server puts beside a user id so that its pages may identify that user: 64 hex digits."""
-    return hmac.new(vault.signing_key(_HASH_PURPOSE, version), user_id.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(user_hash_secret(vault, version).encode(), user_id.encode(), hashlib.sha256).hexdigest()
 
 
 def read_person(vault: Vault, call: Call, key_kind: WriteKeyKind, region: str | None) -> Person:
