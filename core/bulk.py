@@ -6,11 +6,11 @@ documents as JSON text), because turning them one by one is what makes ordinary 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, islice
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 import msgspec
@@ -189,8 +189,30 @@ def _given(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> str:
     return f"unnest({arrays}) AS given({', '.join(f'column{number}' for number in range(1, len(columns) + 1))})"
 
 
-def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
-    return tuple(map(list, zip(*rows, strict=True)))
+def _by_column(rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
+    return tuple(map(_array, zip(*rows, strict=True)))
+
+
+def _array(values: Sequence[Any]) -> str:
+    """PostgreSQL's text of an array. The driver would write it too, at 15 µs a document and 50 µs a sealed value."""
+    return f"{{{','.join([(_WRITTEN.get(type(value)) or _writer_for(value))(value) for value in values])}}}"
+
+
+def _writer_for(value: Any) -> Callable[[Any], str]:
+    """For a value of a kind derived from one that is known, such as a StrEnum."""
+    return next(write for kind, write in _WRITTEN.items() if isinstance(value, kind))
+
+
+_WRITTEN: Mapping[type, Callable[[Any], str]] = MappingProxyType(
+    {
+        NoneType: lambda _: "NULL",
+        bool: str,
+        int: str,
+        float: str,
+        str: lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"',
+        bytes: lambda data: f'"\\\\x{data.hex()}"',
+    }
+)
 
 
 def _marks(count: int) -> str:

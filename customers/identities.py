@@ -231,7 +231,7 @@ def _load(connection: Connection, lookups: Sequence[Mapping[IdentityKind, str]])
             )
             if kind in _SEALED_KINDS:  # what two of one person had stands with a merged profile as well
                 query = query.join(profile).where(profile.c.status != ProfileStatus.MERGED.value)
-            for lookup, profile_id in connection.execute(query.order_by(identity.c.profile_id)):
+            for lookup, profile_id in connection.execute(query.order_by(identity.c.profile_id)).all():
                 known.owners.setdefault((kind, lookup), []).append(profile_id)
     _load_owners(connection, known, {number for owners in known.owners.values() for number in owners})
     return known
@@ -242,7 +242,7 @@ def _load_owners(connection: Connection, known: _Known, profile_ids: Collection[
         query = select(identity.c.profile_id, identity.c.kind, identity.c.lookup).where(
             among(connection, identity.c.profile_id, some), identity.c.kind != IdentityKind.VISITOR
         )
-        for profile_id, kind, lookup in connection.execute(query):
+        for profile_id, kind, lookup in connection.execute(query).all():
             if kind == IdentityKind.EXTERNAL_ID:
                 known.external_ids.setdefault(profile_id, set()).add(lookup)
             else:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
+
+from msgspec import structs
 
 from tracking.events.event_spec import Call, CallKind
 
@@ -59,7 +61,8 @@ def receive(headers: Mapping[str, str], calls: PlacedCalls, countries: Collectio
     fresh = secrets.token_urlsafe(16) if visitor is None else None
     known = visitor or fresh
     named = tuple(
-        (index, call if call.anonymous_id is not None else replace(call, anonymous_id=known)) for index, call in calls
+        (index, call if call.anonymous_id is not None else structs.replace(call, anonymous_id=known))
+        for index, call in calls
     )
     return Visit(named, f"{NAME}={fresh}; Max-Age={MAX_AGE_S}; {_ATTRIBUTES}" if fresh is not None else None)
 
@@ -101,7 +104,7 @@ def _without_person(calls: Sequence[tuple[int, Call]]) -> PlacedCalls:
     return tuple(
         (
             index,
-            replace(call, user_id=None, anonymous_id=None, previous_id=None, traits={}, is_unnamed=True),
+            structs.replace(call, user_id=None, anonymous_id=None, previous_id=None, traits={}, is_unnamed=True),
         )
         for index, call in calls
         if call.kind in _COUNTED

@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from console.rights.erasure import erase_profile
@@ -90,11 +90,12 @@ def _erase(runtime: Runtime, workspace: Workspace, texts: Texts, link: Link) -> 
 
 
 def _download(file: Path, workspace: Workspace) -> Response:
-    return FileResponse(
-        file,
+    # Read whole, because the link is used up by now: a copy has a few megabytes, and must not break off in the middle.
+    return Response(
+        file.read_bytes(),
         media_type="application/zip",
-        filename=f"{workspace.slug}-your-data.zip",
         headers={
+            "Content-Disposition": f'attachment; filename="{workspace.slug}-your-data.zip"',
             "Cache-Control": "no-store, private",
             "Referrer-Policy": "no-referrer",
             "X-Robots-Tag": "noindex, nofollow",

@@ -10,6 +10,7 @@ from customers.workspace import get_workspace
 from tests.cli.test_commands import Shell, shell, shop
 from tracking.events.envelope import Envelope
 from tracking.events.event_spec import read_call
+from tracking.events.people import user_hash_secret
 from tracking.events.quarantine import keep_refused
 from tracking.events.record_calls import CallBatch, record_calls
 from tracking.events.request import Door, read_request
@@ -76,3 +77,12 @@ def test_a_key_is_made_rotated_and_revoked(shop: Shell) -> None:
     assert "good until" in shop.run("write-key", "list").out
     assert shop.run("write-key", "revoke", "web", "--json").document == {"name": "web", "revoked": 2}
     assert shop.run("write-key", "rotate", "web").code == 1
+
+
+def test_the_secret_is_the_one_that_the_server_believes_when_it_is_shown(shop: Shell) -> None:
+    settings = load_settings(shop.environment, project=str(shop.folder / "shop"))
+    with open_runtime(settings, "shop") as runtime:
+        believed = user_hash_secret(runtime.vault)
+    assert shop.run("user-hash-secret", "--json").document == {"secret": believed}
+    assert shop.run("user-hash-secret").out.strip() == believed
+    assert believed != shop.run("webhook-secret", "--json").document["secret"]

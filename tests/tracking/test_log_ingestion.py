@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
@@ -348,8 +349,8 @@ def test_poison_is_found_when_it_looks_like_the_databases_trouble(shop: Shop, mo
 
 def test_refused_calls_are_quarantined_beside_their_requests_own_when_many_are_stored_together(shop: Shop) -> None:
     batches = [calls(shop, f"{number}a", f"{number}b") for number in range(3)]
-    nameless = [replace(call, name="") for _, call in batches[1].calls]
-    leave_behind(shop, batches[0], replace(batches[1], calls=tuple(enumerate(nameless))), batches[2])
+    nameless = [structs.replace(call, name="") for _, call in batches[1].calls]
+    leave_behind(shop, batches[0], structs.replace(batches[1], calls=tuple(enumerate(nameless))), batches[2])
     shop.loader().load_abandoned()
     assert shop.count() == 4
     assert shop.count(quarantine) == 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -34,8 +34,7 @@ class CallKind(StrEnum):
     ALIAS = "alias"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call. `occurred_at` is when it happened by our clock; `key` names it among the calls of its source."""
 
     kind: CallKind
@@ -46,19 +45,21 @@ class Call:
     previous_id: str | None = None
     group_id: str | None = None
     name: str | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    traits: Mapping[str, Any] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = {}
+    traits: Mapping[str, Any] = {}
+    context: Mapping[str, Any] = {}
     is_unnamed: bool = False  # counted without a person, as whoever did it wishes
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
+class Left(msgspec.Struct, frozen=True):
     """A call that was left out: its place in the batch, from 0, why, and what was sent."""
 
     index: int
     reason: str
-    document: str = field(default="", repr=False)
+    document: str = ""
+
+    def __repr__(self) -> str:
+        return f"Left({self.index}, {self.reason!r})"  # the document is personal
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,32 +33,35 @@ from tracking.events.people import Trust
 _KEPT: Final = frozenset({"industry", "employees", "plan", "website"})
 _MAX_VALUE: Final = 200
 
+Remark = tuple[int, str]  # the place of a call in its batch, and what was passed over within it
+
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """One group call, whom it is about, and the key of its event."""
+    """One group call with its place in the batch, whom it is about, and the key of its event."""
 
+    index: int
     call: Call
     key: str
     profile_id: int | None
     trust: Trust
 
 
-def join_accounts(connection: Connection, calls: Sequence[Joining], now: datetime) -> list[str]:
-    """Take those calls whose event is not logged yet; answers what was passed over within them, in words."""
+def join_accounts(connection: Connection, calls: Sequence[Joining], now: datetime) -> list[Remark]:
+    """Take those calls whose event is not logged yet; answers what was passed over within them."""
     if not calls:
         return []
     seen = set(connection.scalars(select(event_key.c.key).where(event_key.c.key.in_([one.key for one in calls]))))
-    remarks: list[str] = []
+    remarks: list[Remark] = []
     read: list[tuple[Joining, NewAccount, Role | None]] = []
     for one in calls:
         if one.key not in seen and one.call.group_id is not None:
             try:
                 account = _account(one.call.group_id, one.call.traits)
             except InputError as error:
-                remarks.append(str(error))
+                remarks.append((one.index, str(error)))
             else:
-                read.append((one, account, _role(one.call.traits, remarks)))
+                read.append((one, account, _role(one, remarks)))
     known = find_accounts(connection, {account.key for _, account, _ in read})
     read = [(one, account, role) for one, account, role in read if one.trust is Trust.FULL or account.key not in known]
     ids = upsert_accounts(connection, [account for _, account, _ in read], now)
@@ -89,12 +92,12 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, bool | int | float) or (isinstance(value, str) and 0 < len(value) <= _MAX_VALUE)
 
 
-def _role(traits: Mapping[str, Any], remarks: list[str]) -> Role | None:
-    said = traits.get("role")
+def _role(joining: Joining, remarks: list[Remark]) -> Role | None:
+    said = joining.call.traits.get("role")
     if not said:
         return None
     try:
         return read_role(str(said))
     except InputError as error:
-        remarks.append(f"role: {error}")
+        remarks.append((joining.index, f"role: {error}"))
         return None

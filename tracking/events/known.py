@@ -33,13 +33,16 @@ class Known:
 
     def __init__(self, connection: Connection, vault: Vault, people: Iterable[Identifiers]) -> None:
         self._places = {
-            (kind, value): (kind.value, lookup_of(vault, kind, value)) for one in people for kind, value in one.items()
+            (kind, value): (str(kind), lookup_of(vault, kind, value)) for one in people for kind, value in one.items()
         }
         self._rows = _load(connection, set(self._places.values()))
+        self._has_claims = any(row.is_claimed for rows in self._rows.values() for row in rows)
 
-    def knows(self, person: Identifiers) -> bool:
-        """Whether more than a public key has named everything in `person`."""
-        return all(self.is_known(kind, value) for kind, value in person.items())
+    def has_claims(self, person: Identifiers) -> bool:
+        """Whether something in `person` was named by a public key alone."""
+        return self._has_claims and any(
+            row.is_claimed for one in person.items() for row in self._rows.get(self._places[one], ())
+        )
 
     def is_known(self, kind: IdentityKind, value: str) -> bool:
         return any(not row.is_claimed for row in self._rows.get(self._places[kind, value], ()))
@@ -47,6 +50,13 @@ class Known:
     def is_there(self, kind: IdentityKind, value: str) -> bool:
         """Whether anybody at all has named it."""
         return self._places[kind, value] in self._rows
+
+    def bearer_of(self, person: Identifiers) -> int | None:
+        """Whose the name is that alone stands in `person`: most calls say nothing else, and nothing new."""
+        if len(person) > 1 or (name := person.get(IdentityKind.EXTERNAL_ID)) is None:
+            return None
+        rows = self._rows.get(self._places[IdentityKind.EXTERNAL_ID, name])
+        return rows[0].profile_id if rows else None
 
     def believable(self, identifiers: Identifiers, *, is_visitor_known: bool) -> Identifiers:
         """Of what a public key says, what makes nobody who is known gain or lose anything; without the visitor."""
@@ -126,6 +136,6 @@ def _load(connection: Connection, places: Collection[Place]) -> dict[Place, list
         lookups = sorted(lookup for of_kind, lookup in places if of_kind == kind)
         for some in batches(lookups, _BATCH):
             query = select(*columns).where(identity.c.kind == kind, among(connection, identity.c.lookup, some))
-            for row in connection.execute(query):
+            for row in connection.execute(query).all():
                 found.setdefault((row.kind, row.lookup), []).append(row)
     return found

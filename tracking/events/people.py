@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
 from sqlalchemy import Connection
 
 from core.errors import InputError
@@ -43,8 +44,7 @@ class Trust(StrEnum):
     NEW_PEOPLE_ONLY = "new_people_only"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Whom one call names; identifiers are normalised. `refused` says in words which of them were left out.
 
     `kind` is what the call makes of a visitor and a name in it, `occurred_at` and `key` are the call's own.
@@ -58,17 +58,21 @@ class Person:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True):
     """Whose a call is, and the visitor (id of its identity) where nothing else tells; both None for nobody."""
 
     profile_id: int | None
     visitor_id: int | None = None
 
 
+def user_hash_secret(vault: Vault, version: int | None = None) -> str:
+    """What the shop's server makes user hashes with: ASCII text, taken as it is for the key of the HMAC."""
+    return vault.signing_key(_HASH_PURPOSE, version).hex()
+
+
 def user_hash(vault: Vault, user_id: str, version: int | None = None) -> str:
     """What the shop's server puts beside a user id so that its pages may identify that user: 64 hex digits."""
-    return hmac.new(vault.signing_key(_HASH_PURPOSE, version), user_id.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(user_hash_secret(vault, version).encode(), user_id.encode(), hashlib.sha256).hexdigest()
 
 
 def read_person(vault: Vault, call: Call, key_kind: WriteKeyKind, region: str | None) -> Person:
@@ -154,12 +158,17 @@ class _Batch:
                 known.believable(one, is_visitor_known=self._people[place].identifiers.get(_VISITOR) in with_name)
                 for place, one in zip(places, said, strict=True)
             ]
-        found = resolve_all(self._connection, self._vault, said, self._now, claimed=is_claimed)
-        for place, profile_id in zip(places, found, strict=True):
+        unsettled = []
+        for place, one in zip(places, said, strict=True):
+            self._named[place] = known.bearer_of(one)
+            if self._named[place] is None:
+                unsettled.append((place, one))
+        found = resolve_all(self._connection, self._vault, [one for _, one in unsettled], self._now, claimed=is_claimed)
+        for (place, _), profile_id in zip(unsettled, found, strict=True):
             self._named[place] = profile_id
         if not is_claimed:
-            news = [one for one in said if not known.knows(one)]
-            self._dirty |= confirm(self._connection, self._vault, news, self._now)
+            claimed = [one for one in said if known.has_claims(one)]
+            self._dirty |= confirm(self._connection, self._vault, claimed, self._now)
         names = {one[_NAME] for one in said if _NAME in one and not known.is_there(_NAME, one[_NAME])}
         self._dirty |= part_aliases(self._connection, names, self._now)
 

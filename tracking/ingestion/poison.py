@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Connection
 
 from core.errors import PostilionError
@@ -89,7 +89,9 @@ def _singles(records: LoggedRecords) -> Iterator[LoggedRecords]:
         if not batch.calls:
             yield LoggedRecords(calls=[batch])
         for number, call in enumerate(batch.calls):
-            yield LoggedRecords(calls=[replace(batch, calls=(call,), unreadable=() if number else batch.unreadable)])
+            yield LoggedRecords(
+                calls=[structs.replace(batch, calls=(call,), unreadable=() if number else batch.unreadable)]
+            )
 
 
 def _quarantine(connection: Connection, vault: Vault, single: LoggedRecords, reason: str) -> None:

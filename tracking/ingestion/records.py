@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from core.runtime import Runtime
 from core.vault import Vault
 from customers.workspace import get_workspace
 from tracking.engagement import Engagement, record_engagement
-from tracking.events.record_calls import CallBatch, record_all_calls, record_calls
+from tracking.events.record_calls import CallBatch, record_all_calls
 from tracking.ingestion.group_commit import Ingestion
 from tracking.ingestion.loader import Loader
 from tracking.ingestion.log_ingestion import LogIngestion
@@ -44,21 +45,20 @@ def store_in(vault: Vault) -> Callable[[Connection, Sequence[Record]], list[Any]
         # Opens and clicks come in numbers and depend on nothing else in the batch: they are stored together.
         record_engagement(connection, [record for record in records if isinstance(record, Engagement)])
         record_open_counts(connection, [record for record in records if isinstance(record, CountedOpen)])
-        others = [record for record in records if not isinstance(record, Engagement | CountedOpen)]
-        if not others:
+        if all(isinstance(record, Engagement | CountedOpen) for record in records):
             return [None] * len(records)
         workspace = get_workspace(connection)
         results: list[Any] = []
-        for record in records:
-            match record:
-                case CallBatch():
-                    results.append(record_calls(connection, vault, workspace, record))
-                case Unsubscribe():
-                    results.append(record_unsubscribe(connection, vault, workspace, record))
-                case ChoosePreferences():
-                    results.append(record_preferences(connection, vault, workspace, record))
-                case Engagement() | CountedOpen():
-                    results.append(None)
+        for kind, some in groupby(records, key=type):
+            together: Any = list(some)
+            if kind is CallBatch:
+                results += record_all_calls(connection, vault, workspace, together)
+            elif kind is Unsubscribe:
+                results += [record_unsubscribe(connection, vault, workspace, one) for one in together]
+            elif kind is ChoosePreferences:
+                results += [record_preferences(connection, vault, workspace, one) for one in together]
+            else:
+                results += [None] * len(together)
         return results
 
     return store

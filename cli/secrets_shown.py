@@ -1,4 +1,4 @@
-"""`postilion webhook-secret`: what a receiver of webhooks verifies our calls with."""
+"""`postilion webhook-secret` and `user-hash-secret`: what the shop's servers check our calls with, and vouch with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _NAME = "default"
 
 def register(app: typer.Typer) -> None:
     app.command("webhook-secret")(webhook_secret)
+    app.command("user-hash-secret")(user_hash_secret)
 
 
 def webhook_secret(
@@ -30,3 +31,15 @@ def webhook_secret(
         print_json({"name": name, "secret": newest})
     else:
         say(newest)
+
+
+def user_hash_secret(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show the secret with which your server vouches for a signed-in user: HMAC-SHA256 of the user id, in hex."""
+    from tracking.events.people import user_hash_secret as secret_of
+
+    with open_workspace(context) as (runtime, _workspace):
+        secret = secret_of(runtime.vault)
+    if as_json:
+        print_json({"secret": secret})
+    else:
+        say(secret)
