@@ -226,16 +226,6 @@ _fixed = _form(
 
 FIXED_SCALE = 10_000
 
-_STRETCHES = 61  # bits that a whole number holds on every engine, with one to spare for a shift
-_stretches = _form(
-    "stretches",
-    BigInteger(),
-    "hit at width",
-    sqlite="max(CASE WHEN :hit THEN 2305843009213693951 END)",  # it has no bit_or: every stretch may be one
-    postgresql="bit_or(CASE WHEN :hit THEN CAST(1 AS BIGINT) << CAST(mod(:at / :width, 61) AS INTEGER) END)",
-    duckdb="bit_or(CASE WHEN :hit THEN CAST(1 AS BIGINT) << CAST((:at // :width) % 61 AS INTEGER) END)",
-)
-
 
 class _SomeElement(FunctionElement[bool]):
     """Whether some element of a member passes: asked of its columns where it is extracted, else of all elements."""
@@ -366,20 +356,6 @@ def instant_of(text: ColumnElement[str]) -> ColumnElement[int]:
 def fixed(number: ColumnElement[float]) -> ColumnElement[int]:
     """`number` in whole ten-thousandths, halves away from zero; NULL from 1e11 on, where sums could overflow."""
     return _fixed(number)
-
-
-def stretches(hit: ColumnElement[bool], at: ColumnElement[int], width: int) -> ColumnElement[int]:
-    """Of the rows of a group with a `hit`: bit n where some `at` lies in stretch n of `width`, modulo 61.
-
-    There may be more bits than are true, and NULL is no hit at all.
-    """
-    return _stretches(hit, at, literal_column(str(width), BigInteger()))
-
-
-def one_stretch_later(bits: ColumnElement[int]) -> ColumnElement[int]:
-    """What `stretches` would be if everything had happened one stretch later."""
-    shifted = bits.bitwise_lshift(literal_column("1")).bitwise_and(literal_column(str(2**_STRETCHES - 1)))
-    return shifted.bitwise_or(bits.bitwise_rshift(literal_column(str(_STRETCHES - 1))))
 
 
 def _quoted(text: str) -> ColumnElement[Any]:

@@ -1,8 +1,11 @@
 """Conditions on the order of events: A, then B, then C, in seven days.
 
-Any choice of events may satisfy it, not only the first of each. Of all chains that lead up to an event only the one
-that began last matters, since every window that holds an older one holds it too; so one running maximum for each part
-is enough, and no event is ever joined with another. Two events follow one another by instant, and then by id.
+Any choice of events may satisfy it, not only the first of each. Two
+events follow one another by instant, and then by id.
+
+Of all chains that lead up to an event only the one that began last matters, since every window that holds an older one
+holds it too; so the events of a person, put in order, need one running maximum for each part. To put everybody's in
+order is dear: whoever has few events, as nearly all have, is found by joining them instead.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     and_,
     func,
@@ -24,12 +28,12 @@ from sqlalchemy import (
     select,
     true,
     type_coerce,
+    union,
 )
 
 from core.clock import from_micros
 from core.columns import Instant
 from customers.tables import customer_event
-from segments.dialects import one_stretch_later, stretches
 from segments.predicates import Moment, matches
 from segments.rules import SequencePart, SequenceRule
 from segments.values import Member, Predicate, one_if
@@ -37,6 +41,7 @@ from segments.values import Member, Predicate, one_if
 Who = Sequence[int] | Select[tuple[int]]
 
 _MICROSECOND = timedelta(microseconds=1)
+_FEW = 40  # events that may be a part; of so many there are some thousand chains of three at most
 _AT: ColumnElement[int] = type_coerce(customer_event.c.occurred_at, BigInteger())
 
 
@@ -47,11 +52,12 @@ class Sequences:
         distinct = {repr(rule): rule for rule in rules}  # the value 1 equals True, and means something else
         self._tables: dict[str, CTE] = {}
         for number, (key, rule) in enumerate(distinct.items(), start=1):
-            who: Who | None = batch
-            if who is None:  # made once, or DuckDB hashes all events to look them up in a few people
-                found = _candidates(rule, moment).cte(f"candidates_{number}").prefix_with("MATERIALIZED")
-                who = select(found.c.profile_id)
-            self._tables[key] = _people(rule, moment, who).cte(f"sequence_{number}")
+            name = f"sequence_{number}"
+            if batch is not None:
+                self._tables[key] = _in_order(rule, moment, batch).cte(name)
+                continue
+            busy = select(_busy(rule, moment).cte(f"busy_{number}").prefix_with("MATERIALIZED").c.profile_id)
+            self._tables[key] = union(_joined(rule, moment, busy), _in_order(rule, moment, busy)).cte(name)
 
     @property
     def tables(self) -> list[CTE]:
@@ -80,11 +86,15 @@ def name_events(connection: Connection, rule: SequenceRule, profile_id: int, mom
     return f"{furthest} of {len(rule.parts)}" if furthest < len(rule.parts) else "not in time"
 
 
+def _micros(duration: timedelta) -> ColumnElement[int]:
+    return literal(duration // _MICROSECOND, BigInteger())
+
+
 def _is_in_time(chain: Sequence[int], within: timedelta | None) -> bool:
     return within is None or chain[-1] - chain[0] < within // _MICROSECOND
 
 
-def _people(rule: SequenceRule, moment: Moment, who: Who) -> Select[tuple[int]]:
+def _in_order(rule: SequenceRule, moment: Moment, who: Who) -> Select[tuple[int]]:
     """Level by level: `began` is when the latest chain began of which the row is the last event so far."""
     last = len(rule.parts)
     level: Any = _events(rule, moment, who).subquery("level_1")
@@ -101,7 +111,7 @@ def _people(rule: SequenceRule, moment: Moment, who: Who) -> Select[tuple[int]]:
             query = query.where(concerns)
         level = query.subquery(f"level_{number}")
         began = level.c.began
-    in_time = true() if rule.within is None else level.c.at - began < literal(rule.within // _MICROSECOND, BigInteger())
+    in_time = true() if rule.within is None else level.c.at - began < _micros(rule.within)
     return select(level.c.profile_id).where(began.is_not(None), in_time).group_by(level.c.profile_id)
 
 
@@ -113,38 +123,41 @@ def _events(rule: SequenceRule, moment: Moment, who: Who) -> Select[Any]:
     return query.where(_may_be_part(rule, moment), event.profile_id.in_(who))
 
 
-def _candidates(rule: SequenceRule, moment: Moment) -> Select[tuple[int]]:
-    """Those of everybody for whom it is worth to put the events in order, which is the dear part.
+def _busy(rule: SequenceRule, moment: Moment) -> Select[tuple[int]]:
+    """Who has so many events that to join them with each other would be dear."""
+    person = customer_event.c.profile_id
+    query = select(person).where(_may_be_part(rule, moment), person.is_not(None))
+    return query.group_by(person).having(func.count() > _FEW)
 
-    Time is cut into stretches as long as the window: all of a chain lies in the last event's and the one before.
-    """
+
+def _joined(rule: SequenceRule, moment: Moment, others: Select[tuple[int]]) -> Select[tuple[int]]:
+    """Everybody but `others`: each event of a part joined with those of the part before."""
+    *earlier, last = [_part(rule, part, moment).subquery(f"part_{n}") for n, part in enumerate(rule.parts, start=1)]
+    source: FromClause = last
+    behind = last
+    for part in reversed(earlier):
+        follows = or_(behind.c.at > part.c.at, and_(behind.c.at == part.c.at, behind.c.id > part.c.id))
+        in_time = true() if rule.within is None else last.c.at - part.c.at < _micros(rule.within)
+        source = source.join(part, and_(part.c.profile_id == behind.c.profile_id, follows, in_time))
+        behind = part
+    return select(last.c.profile_id).select_from(source).where(last.c.profile_id.not_in(others)).distinct()
+
+
+def _part(rule: SequenceRule, part: SequencePart, moment: Moment) -> Select[Any]:
     event = customer_event.c
-    called = [event.name.in_(part.names) for part in rule.parts]
-    if rule.within is None:
-        columns = [
-            func.min(one_if(called[0], _AT)).label("earliest"),
-            func.max(one_if(called[-1], _AT)).label("latest"),
-        ]
-    else:
-        width = rule.within // _MICROSECOND
-        columns = [stretches(hit, _AT, width).label(f"in_{number}") for number, hit in enumerate(called, start=1)]
-    known = select(event.profile_id, *columns).where(_may_be_part(rule, moment), event.profile_id.is_not(None))
-    person = known.group_by(event.profile_id).subquery("person").c
-    query = select(person.profile_id)
-    if rule.within is None:
-        return query.where(person.earliest <= person.latest)
-    *earlier, last = [person[column.name] for column in columns]
-    shared: ColumnElement[int] = last
-    for one in earlier:
-        shared = shared.bitwise_and(one.bitwise_or(one_stretch_later(one)))
-    return query.where(shared != 0)
+    query = select(event.profile_id, _AT.label("at"), event.id)
+    return query.where(_is_part(part, moment), _in_reach(rule, moment), event.profile_id.is_not(None))
 
 
 def _may_be_part(rule: SequenceRule, moment: Moment) -> Predicate:
-    event = customer_event.c
     names = sorted({name for part in rule.parts for name in part.names})
-    started = true() if rule.start is None else event.occurred_at >= literal(rule.start, Instant())
-    return and_(event.name.in_(names), event.occurred_at < literal(moment.now, Instant()), started)
+    return and_(customer_event.c.name.in_(names), _in_reach(rule, moment))
+
+
+def _in_reach(rule: SequenceRule, moment: Moment) -> Predicate:
+    at = customer_event.c.occurred_at
+    started = true() if rule.start is None else at >= literal(rule.start, Instant())
+    return and_(at < literal(moment.now, Instant()), started)
 
 
 def _is_part(part: SequencePart, moment: Moment) -> Predicate:
