@@ -80,8 +80,9 @@ def ask_sqlite(folder: Path, _people: int) -> Figures:
 
 def ask_snapshot(folder: Path, people: int) -> Figures:
     """Build, ask everybody, touch a twentieth, bring up to date; and the memory that all of it took."""
-    from segments.definition import load_segments
-    from segments.population import evaluate_everybody
+    from segments.definition import load_segments, rules_of
+    from segments.nesting import inline
+    from segments.population import ask
     from segments.snapshot.build import build_snapshot
     from segments.snapshot.delta import bring_up_to_date
     from segments.snapshot.owned import own_snapshot
@@ -89,12 +90,13 @@ def ask_snapshot(folder: Path, people: int) -> Figures:
     with open_world(folder) as runtime:
         build_s = _timed(lambda: build_snapshot(runtime))
         with runtime.database.read() as connection:
-            published = load_segments(connection)
-        ten = {slug: published[slug] for slug in NAMED}
-        asked = [_timed(lambda: evaluate_everybody(runtime, ten, NOW)) for _ in range(_RUNS)]
-        found = {slug: len(members) for slug, members in evaluate_everybody(runtime, ten, NOW).items()}
-        touch_some(runtime, _some(people), "delta")
+            workspace, rules = get_workspace(connection), rules_of(load_segments(connection))
+        ten = {slug: inline(rules[slug], rules) for slug in NAMED}
         with own_snapshot(runtime) as owned:
+            bring_up_to_date(owned, runtime)
+            asked = [_timed(lambda: ask(owned, ten, NOW, workspace)) for _ in range(_RUNS)]
+            found = {slug: len(members) for slug, members in ask(owned, ten, NOW, workspace).items()}
+            touch_some(runtime, _some(people), "delta")
             delta_s = _timed(lambda: bring_up_to_date(owned, runtime))
     return {
         "snapshot_build_s": build_s,

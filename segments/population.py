@@ -58,7 +58,7 @@ def find_everybody(runtime: Runtime, segments: Mapping[str, Segment], now: datet
     sealed = {slug for slug, rule in wanted.items() if asks_sealed(rule, workspace)}
     with own_snapshot(runtime) as owned:
         result = bring_up_to_date(owned, runtime)
-        members = _ask(owned, {slug: rule for slug, rule in wanted.items() if slug not in sealed}, now, workspace)
+        members = ask(owned, {slug: rule for slug, rule in wanted.items() if slug not in sealed}, now, workspace)
         positions = read_meta(owned.opened).positions
         owned.close()
         if result.rebuilt is not None:
@@ -74,8 +74,11 @@ def asks_sealed(rule: Rule, workspace: Workspace) -> bool:
     return any(isinstance(leaf, AttributeRule) and is_sealed(leaf.name, workspace) for leaf in iter_leaves(rule))
 
 
-def _ask(owned: Owned, rules: Mapping[str, Rule], now: datetime, workspace: Workspace) -> dict[str, Ids]:
-    """One scan: a row a person, a truth a rule. Rules are numbered, since DuckDB does not tell "a" from "A"."""
+def ask(owned: Owned, rules: Mapping[str, Rule], now: datetime, workspace: Workspace) -> dict[str, Ids]:
+    """The members by rule of a snapshot as it is; nothing is nested in `rules`, and nothing sealed is asked for.
+
+    One scan: a row a person, a truth a rule. Rules are numbered, since DuckDB does not tell "a" from "A".
+    """
     if not rules:
         return {}
     numbered = {f"{_RULE}{number}": rule for number, rule in enumerate(rules.values())}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,7 @@ from segments.snapshot.extraction import Keys, declarations, extracting_from, fo
 from segments.snapshot.loading import load, select_from
 from segments.snapshot.owned import Meta, Owned, open_file, own_snapshot, write_meta
 from segments.snapshot.shape import Follows, Shape, shapes
-from segments.snapshot.source import all_rows, one_view, positions_of, write_rows
+from segments.snapshot.source import all_rows, positions_of, shared_view, write_rows
 from segments.snapshot.status import SnapshotStatus, save_status
 from segments.snapshot.words import first_row, quoted, text
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 
 _SCRATCH = "scratch"
-_RAW = f"{_SCRATCH}.raw"
+_READERS = 2
 _FREQUENT = 10_000  # rows
 
 
@@ -44,11 +47,10 @@ def build_in(owned: Owned, runtime: Runtime) -> None:
     connection = open_file(folder.unfinished, folder)
     try:
         connection.execute(f"ATTACH {text(str(folder.scratch))} AS {_SCRATCH}")
-        with one_view(runtime) as record:
+        with shared_view(runtime, _READERS) as records:
             now = runtime.clock.now()
-            positions = positions_of(record)
-            for shape in shapes():
-                fill(connection, record, shape, owned.keys)
+            positions = positions_of(records[0])
+            _fill_all(connection, records, owned.keys)
         write_meta(connection, Meta(owned.form, now, now, positions))
         connection.execute("CHECKPOINT")
     finally:
@@ -58,11 +60,29 @@ def build_in(owned: Owned, runtime: Runtime) -> None:
     owned.connection = open_file(folder.working, folder)
 
 
+def _fill_all(connection: duckdb.DuckDBPyConnection, records: Sequence[Connection], keys: Mapping[str, Keys]) -> None:
+    """Fill all tables, one beside another for each of `records`; the log first, which takes longest."""
+    waiting = deque(sorted(shapes(), key=lambda shape: shape.follows is not Follows.LOG))
+
+    def work(record: Connection) -> None:
+        with connection.cursor() as mine:
+            while waiting:
+                with suppress(IndexError):  # another has just taken the last
+                    fill(mine, record, waiting.popleft(), keys)
+
+    with ThreadPoolExecutor(len(records)) as readers:
+        working = [readers.submit(work, record) for record in records]
+        for one in working:
+            one.add_done_callback(lambda ended: waiting.clear() if ended.exception() else None)
+        for one in working:
+            one.result()
+
+
 def fill(connection: duckdb.DuckDBPyConnection, record: Connection, shape: Shape, keys: Mapping[str, Keys]) -> None:
     """Make the table of `shape` from all its rows."""
     columns = {column: shape.declaration(column) for column in shape.columns}
     of = keys.get(shape.name)
-    table = _RAW if of else quoted(shape.name)
+    table = _raw(shape) if of else quoted(shape.name)
 
     def statement(rows: str) -> str:
         ordered = f" ORDER BY {shape.order}" if shape.order else ""
@@ -72,17 +92,17 @@ def fill(connection: duckdb.DuckDBPyConnection, record: Connection, shape: Shape
     load(connection, statement, columns, partial(write_rows, record, all_rows(shape)))
     if of:
         _extract(connection, shape, of)
-        connection.execute(f"DROP TABLE {_RAW}")
+        connection.execute(f"DROP TABLE {_raw(shape)}")
 
 
 def _extract(connection: duckdb.DuckDBPyConnection, shape: Shape, keys: Keys) -> None:
     """Make the table of `shape` from the raw rows, a name after the other: each has a few members alone."""
-    name = quoted(shape.name)
-    sources = [f"(SELECT * FROM {_RAW} WHERE {some})" for some in _parts_of(connection, shape)]
+    name, raw = quoted(shape.name), _raw(shape)
+    sources = [f"(SELECT * FROM {raw} WHERE {some})" for some in _parts_of(connection, shape)]
     found = {source: found_in(connection, source, keys) for source in sources}
     columns = declarations(keys, {key for some in found.values() for key in some})
     added = "".join(f", CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind in columns.items())
-    connection.execute(f"CREATE TABLE {name} AS SELECT *{added} FROM {_RAW} LIMIT 0")
+    connection.execute(f"CREATE TABLE {name} AS SELECT *{added} FROM {raw} LIMIT 0")
     for source in sources:
         connection.execute(f"INSERT INTO {name} BY NAME {extracting_from(source, keys, found[source])}")
     _drop_empty(connection, shape.name, columns)
@@ -93,11 +113,15 @@ def _parts_of(connection: duckdb.DuckDBPyConnection, shape: Shape) -> list[str]:
     if "name" not in shape.columns:
         return ["true"]
     rows = connection.execute(
-        f"SELECT name FROM {_RAW} GROUP BY name HAVING count(*) > {_FREQUENT} ORDER BY name"
+        f"SELECT name FROM {_raw(shape)} GROUP BY name HAVING count(*) > {_FREQUENT} ORDER BY name"
     ).fetchall()
     names = [text(name) for (name,) in rows]
     others = f"name NOT IN ({', '.join(names)})" if names else "true"
     return [*(f"name = {name}" for name in names), others]
+
+
+def _raw(shape: Shape) -> str:
+    return f"{_SCRATCH}.{quoted(shape.name)}"
 
 
 def _drop_empty(connection: duckdb.DuckDBPyConnection, table: str, columns: Iterable[str]) -> None:

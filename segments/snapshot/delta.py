@@ -1,8 +1,9 @@
 """The snapshot brought up to date: what came since, and everything small about whoever was touched.
 
-New log entries and orders are found by their position. The people in them and in `profile_touch` have their other rows
-read again; those who were rewritten have their log and orders read again too. One transaction holds the rows and the
-positions, so that whatever happens the file agrees with one moment of the system of record.
+New log entries and orders are found by their position. People in `profile_touch`, and those of whom the log says that
+something else changed, have their other rows read again; who was rewritten has log and orders read again too. One
+transaction holds the rows and the positions, so that whatever happens the file agrees with one moment of the system of
+record.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, literal, select, tuple_
 
 from core.cursors import Position
 from core.runtime import Runtime
+from customers.own_events import OWN_EVENTS
 from customers.tables import profile_touch
 from customers.touches import KEPT, TouchKind
 from segments.snapshot.build import build_in
@@ -40,19 +42,20 @@ from segments.snapshot.source import (
     write_rows,
 )
 from segments.snapshot.status import save_status
-from segments.snapshot.words import first_row, quoted
+from segments.snapshot.words import first_row, quoted, text
 
 if TYPE_CHECKING:
     import duckdb
 
 _MARGIN = timedelta(hours=2)  # touches are kept for KEPT; before they may have gone, everything is read anew
 _FEW = 10_000  # so many people are never too many for a delta
+_TELLING = ("message_", "link_", "consent_", "unsubscribed", "task_", "profile_")
 _SHARE = 5  # beyond one in so many, building anew is quicker
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaResult:
-    """`touched` people were read again; `rebuilt` tells that everything was, and why."""
+    """Of `touched` people everything small was read again; `rebuilt` tells that everything was, and why."""
 
     touched: int
     events: int
@@ -129,7 +132,7 @@ def _apply(owned: Owned, record: Connection, meta: Meta, positions: Positions, n
     _stage(connection, record, event, rows_behind(record, event, then.events))
     _stage(connection, record, order, rows_behind(record, order, then.orders))
     changed, rewritten = _touched_since(record, then.touches)
-    changed |= _people_in(connection, event) | _people_in(connection, order)
+    changed |= _told_of(connection, event)
     changed |= _sharing(connection, changed | rewritten)
     touched = _Touched(frozenset(changed), frozenset(rewritten))
     everybody = touched.everybody
@@ -161,9 +164,11 @@ def _touched_since(record: Connection, position: Position) -> tuple[set[int], se
     return changed, rewritten
 
 
-def _people_in(connection: duckdb.DuckDBPyConnection, shape: Shape) -> set[int]:
-    rows = connection.execute(f"SELECT DISTINCT profile_id FROM {_staged(shape)}").fetchall()
-    return {number for (number,) in rows}
+def _told_of(connection: duckdb.DuckDBPyConnection, events: Shape) -> set[int]:
+    """The people of whom the log alone says that rows outside it changed: those of their messages, consents, tasks."""
+    telling = ", ".join(text(name) for name in OWN_EVENTS if name.startswith(_TELLING))
+    told = f"SELECT DISTINCT profile_id FROM {_staged(events)} WHERE profile_id IS NOT NULL AND name IN ({telling})"
+    return {number for (number,) in connection.execute(told).fetchall()}
 
 
 def _sharing(connection: duckdb.DuckDBPyConnection, people: Iterable[int]) -> set[int]:

@@ -7,7 +7,7 @@ text is quoted. Everything is read in one transaction with one view, so that the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -40,6 +40,28 @@ def one_view(runtime: Runtime) -> Iterator[Connection]:
         if not runtime.database.is_sqlite:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield connection
+
+
+@contextmanager
+def shared_view(runtime: Runtime, count: int) -> Iterator[list[Connection]]:
+    """`count` reading transactions that all see the same, to be read beside each other."""
+    database = runtime.database
+    with ExitStack() as stack:
+        if database.is_sqlite:
+            with database.transaction():  # nobody writes while they begin
+                connections = [stack.enter_context(database.read()) for _ in range(count)]
+                for connection in connections:
+                    connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").fetchall()
+        else:
+            connections = [stack.enter_context(database.read()) for _ in range(count)]
+            view = None
+            for connection in connections:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                if view is None:
+                    view = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+                else:
+                    connection.exec_driver_sql(f"SET TRANSACTION SNAPSHOT '{view}'")
+        yield connections
 
 
 def positions_of(connection: Connection) -> Positions:
