@@ -123,7 +123,7 @@ def read_after(
     )
     if horizon is not None:
         query = query.where(table.c.transaction_no < horizon)
-    rows = list(connection.execute(query))
+    rows = list(connection.execute(query).all())
     if rows:
         return rows, Position(rows[-1]._transaction_no, rows[-1]._row_id)
     return rows, position

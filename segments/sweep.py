@@ -11,8 +11,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, Connection, select, type_coerce
 
+from core.clock import from_micros
 from customers.tables import IdentityKind, consent_entry, customer_event, identity
 from segments.timing import Timing
 from tracking.engagement import unsettled_people
@@ -42,7 +43,7 @@ def sweep(connection: Connection, timing: Timing, since: datetime, until: dateti
     for within, names in _by_length(timing).items():
         event = customer_event.c
         query = (
-            select(event.profile_id, event.occurred_at)
+            select(event.profile_id, type_coerce(event.occurred_at, BigInteger()).label("at"))
             .where(event.name.in_(sorted(names)), event.profile_id.is_not(None))
             .order_by(event.occurred_at)
         )
@@ -50,7 +51,7 @@ def sweep(connection: Connection, timing: Timing, since: datetime, until: dateti
         rows = connection.execute(crossing.limit(limit)).all()
         ids.update(row.profile_id for row in rows)
         if len(rows) == limit:
-            last = rows[-1].occurred_at + within
+            last = from_micros(rows[-1].at) + within
             if last <= since:  # so many events of one instant, as a file brings them
                 rows = connection.execute(query.where(event.occurred_at == since - within)).all()
                 ids.update(row.profile_id for row in rows)

@@ -146,7 +146,7 @@ class Questions:
             member.segment.in_(self._slugs), among(self._connection, member.profile_id, ids)
         )
         members: dict[str, set[int]] = {}
-        for slug, number in self._connection.execute(query):
+        for slug, number in self._connection.execute(query).all():
             members.setdefault(slug, set()).add(number)
         return members
 
