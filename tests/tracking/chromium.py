@@ -76,7 +76,8 @@ class Tab:
     def wait(self, condition: str) -> None:
         until = time.monotonic() + _TIMEOUT_S
         while time.monotonic() < until:
-            if self.run(condition):
+            answer = self.ask("Runtime.evaluate", expression=condition, returnByValue=True)
+            if "exceptionDetails" not in answer and answer["result"].get("value"):  # between two pages nothing is there
                 return
             time.sleep(0.05)
         raise AssertionError(f"it never came true: {condition}")
