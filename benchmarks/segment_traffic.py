@@ -30,7 +30,7 @@ from customers.orders import NewLine, NewOrder, record_orders
 from customers.profiles import set_attributes_of_all
 from customers.tables import IdentityKind, OrderKind, ProfileStatus, identity, profile
 from customers.workspace import Workspace, get_workspace
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.definition import load_segments, rules_of
 from segments.membership import members
 
@@ -46,7 +46,6 @@ _NAMES = ("product_viewed", "product_added", "wish_added", "message_opened", "li
 def measure_audit() -> dict[str, Any]:
     """What the audit finds after the hour, and beside it a comparison of its own with every rule asked anew."""
     from segments.audit import audit_segments
-
     from segments.following import follow
     from segments.refresh import refresh_all
 

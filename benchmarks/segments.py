@@ -54,7 +54,7 @@ Figures = dict[str, Any]
 
 def rank_people(folder: Path, _people: int) -> Figures:
     """The rankings that segments ask for, which are otherwise made in the night."""
-    from segments.ranking import rank_everybody
+    from segments.ranks.ranking import rank_everybody
 
     with open_world(folder) as runtime:
         return {"ranking_s": _timed(lambda: rank_everybody(runtime, NOW))}
@@ -62,7 +62,7 @@ def rank_people(folder: Path, _people: int) -> Figures:
 
 def ask_sqlite(folder: Path, _people: int) -> Figures:
     """Each of the ten rules alone, on the system of record: seconds together, and how many it finds."""
-    from segments.compiler import compile_rule
+    from segments.compiling.compiler import compile_rule
     from segments.definition import load_segments, rules_of
 
     found, seconds = {}, 0.0
@@ -81,7 +81,7 @@ def ask_sqlite(folder: Path, _people: int) -> Figures:
 def ask_snapshot(folder: Path, people: int) -> Figures:
     """Build, ask everybody, touch a twentieth, bring up to date; and the memory that all of it took."""
     from segments.definition import load_segments, rules_of
-    from segments.nesting import inline
+    from segments.language.nesting import inline
     from segments.population import ask
     from segments.snapshot.build import build_snapshot
     from segments.snapshot.delta import bring_up_to_date

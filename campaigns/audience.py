@@ -36,7 +36,7 @@ from delivery.facts import is_globally_held_out
 from delivery.outbox import NewMessage, enqueue
 from delivery.policy import Reason
 from delivery.tables import MessageKind, OriginKind
-from segments.compiler import Reach, compile_rule
+from segments.compiling.compiler import Reach, compile_rule
 from segments.definition import load_segments, rules_of
 
 MISSED = "missed"  # the moment of a local send had passed for good in the profile's zone

@@ -31,10 +31,10 @@ from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.workspace import Hours, Limit, Workspace
 from delivery.tables import MessageKind
-from segments.checks import check_population, check_words
-from segments.matcher_parser import Report, parse_where
-from segments.parser import parse_conditions
-from segments.rules import AllOf, AnyOf, Not, Rule, SegmentRule, Where
+from segments.language.checks import check_population, check_words
+from segments.language.matcher_parser import Report, parse_where
+from segments.language.parser import parse_conditions
+from segments.language.rules import AllOf, AnyOf, Not, Rule, SegmentRule, Where
 
 KIND = "campaign"
 CHANNELS = ("email", "sms", "voice", "letter")

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.durations import parse_duration
 from customers.workspace import Hours, Limit
-from segments.matcher_parser import Report
+from segments.language.matcher_parser import Report
 from tracking.utm import utm_flaws
 
 OWN_SCOPE = "campaign"  # of a limit that says nothing else: the file it stands in

@@ -7,7 +7,7 @@ from datetime import datetime, time
 from typing import Any
 
 from campaigns.schedule import Every, Misfire, NoTimezone, Schedule
-from segments.matcher_parser import Report
+from segments.language.matcher_parser import Report
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DATE_LENGTH = len("2027-03-20")

@@ -27,7 +27,7 @@ def apply(context: typer.Context, as_json: AsJson = False) -> None:
     from delivery.assets import publish_assets
     from insights.scores import list_score_names
     from journeys.catalogue import get_catalogue
-    from segments.ranking import rank_at_once
+    from segments.ranks.ranking import rank_at_once
 
     options = options_of(context)
     settings = options.settings

@@ -13,8 +13,8 @@ from cli.output import AsJson, print_json, say
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from segments.explain import Finding
-    from segments.standing import Standing
+    from segments.explaining.explain import Finding
+    from segments.explaining.standing import Standing
 
 
 def explain(
@@ -25,9 +25,9 @@ def explain(
 ) -> None:
     """Say of each condition whether it holds for a person, what was found, what is missing, and when it changes."""
     from console.people import get_profile_id
+    from segments.costs.guard import guarded_read
     from segments.definition import get_segment, load_segments, rules_of
-    from segments.guard import guarded_read
-    from segments.standing import stand
+    from segments.explaining.standing import stand
 
     with open_workspace(context) as (runtime, workspace), guarded_read(runtime) as connection:
         get_segment(connection, segment)

@@ -26,10 +26,10 @@ def export(
 ) -> None:
     """Write a segment's members, as of its last refresh, to a file that only you can read."""
     from core.errors import ConflictError, InputError
+    from segments.costs.guard import guarded_read
     from segments.definition import get_segment
-    from segments.export import export_members, format_of
-    from segments.export_columns import columns_of
-    from segments.guard import guarded_read
+    from segments.exports.columns import columns_of
+    from segments.exports.members import export_members, format_of
 
     file_format = format_of(file)
     if file.exists() and not replace:

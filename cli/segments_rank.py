@@ -17,7 +17,7 @@ def rank(
     as_json: AsJson = False,
 ) -> None:
     """Rank everybody by what segments, campaigns, offers and journeys ask for; done every night by itself."""
-    from segments.ranking import rank_everybody
+    from segments.ranks.ranking import rank_everybody
 
     with open_workspace(context) as (runtime, _workspace):
         runs = rank_everybody(runtime, missing_only=missing)

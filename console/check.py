@@ -28,9 +28,9 @@ from journeys.definition import parse_journey
 from journeys.model import Journey
 from recommender.offer_definition import parse_offer
 from segments.definition import parse_segment
-from segments.nesting import find_circle
-from segments.references import Reference, ReferenceKind, iter_references
-from segments.rules import Rule
+from segments.language.nesting import find_circle
+from segments.language.references import Reference, ReferenceKind, iter_references
+from segments.language.rules import Rule
 from tracking.pages.language import is_text, text_names
 from tracking.pages.signing_up.definition import parse_form
 from tracking.utm import utm_flaws

@@ -8,7 +8,7 @@ from console.project import ProjectFile
 from core.errors import Fault
 from customers.tracking_consent import open_rule
 from customers.workspace import Workspace
-from segments.rules import Happening, MessageRule, Rule, iter_leaves
+from segments.language.rules import Happening, MessageRule, Rule, iter_leaves
 
 
 def check_opens(file: ProjectFile, rule: Rule, workspace: Workspace | None) -> Iterator[Fault]:

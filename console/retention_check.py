@@ -10,7 +10,7 @@ from console.retention import LEAST
 from core.durations import Duration
 from core.errors import Fault
 from customers.workspace import Workspace
-from segments.rules import EventRule, Rule, SequenceRule, iter_leaves
+from segments.language.rules import EventRule, Rule, SequenceRule, iter_leaves
 
 
 def check_lengths(project: Project, workspace: Workspace) -> Iterable[Fault]:

@@ -15,8 +15,8 @@ from core.database import Database
 from core.errors import EnvironmentFaultError, Fault, PostilionError
 from core.settings import Settings
 from customers.workspace import Workspace, parse_workspace
-from segments.compiler import compile_rule
-from segments.cost import estimate
+from segments.compiling.compiler import compile_rule
+from segments.costs.cost import estimate
 from segments.definition import Segment, parse_segment, rules_of
 
 _PATIENCE_S = "3"

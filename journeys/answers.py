@@ -20,7 +20,7 @@ from customers.tables import customer_event
 from journeys.catalogue import Catalogue
 from journeys.questions import ArmOf, Event, Happened, Holds, ProfileValues, Question
 from journeys.tables import assignment
-from segments.compiler import Reach
+from segments.compiling.compiler import Reach
 from segments.membership import matching
 
 _BATCH = 500

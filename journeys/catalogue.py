@@ -26,7 +26,7 @@ from journeys.interest import Interest, interest_of
 from journeys.model import Journey, JourneyStatus
 from journeys.steps.run import World
 from segments.definition import load_segments, rules_of
-from segments.rules import Rule
+from segments.language.rules import Rule
 
 _log = logging.getLogger("postilion.journeys")
 _KINDS = ("workspace", "segment", "journey", "template")

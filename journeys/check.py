@@ -21,8 +21,8 @@ from journeys.steps import wait_for
 from journeys.steps.contract import NameKind, Step
 from journeys.steps.holdout import HoldoutStep
 from journeys.steps.split import Split
-from segments.references import ReferenceKind, iter_references
-from segments.rules import Rule
+from segments.language.references import ReferenceKind, iter_references
+from segments.language.rules import Rule
 
 __all__ = ["Known", "check_circles", "check_journey"]
 

@@ -9,8 +9,8 @@ from core.located import KeyPath
 from core.suggest import did_you_mean
 from journeys.check_case import Case
 from journeys.steps.contract import Mention, NameKind
-from segments.references import ReferenceKind, iter_references
-from segments.rules import Happening, MessageRule, iter_leaves
+from segments.language.references import ReferenceKind, iter_references
+from segments.language.rules import Happening, MessageRule, iter_leaves
 
 _TEMPLATES = {
     NameKind.TEMPLATE_EMAIL: "email",

@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from journeys.questions import Event, Happened, Holds, Question, UnansweredError
-from segments.matcher import match_value, match_where
-from segments.rules import (
+from segments.language.matcher import match_value, match_where
+from segments.language.rules import (
     AggregateKind,
     BranchRule,
     Comparison,

@@ -33,8 +33,8 @@ from journeys.reading import MakeFault, Reader
 from journeys.steps.contract import NameKind, StepSpec
 from journeys.steps.holdout import as_share
 from journeys.steps.message_options import OnSkip, parse_options
-from segments.matcher_parser import parse_where
-from segments.rules import Comparison, Matcher, Operator, PropertyTest, Rule, Where
+from segments.language.matcher_parser import parse_where
+from segments.language.rules import Comparison, Matcher, Operator, PropertyTest, Rule, Where
 
 NOT_YET = ("send_window", "closed", "throttle", "schedule", "migrate")
 TRIGGERS_NOT_YET = ("schedule", "at", "date", "api")

@@ -9,7 +9,7 @@ from journeys.conditions import HAPPENINGS
 from journeys.model import Journey
 from journeys.steps import wait_for
 from journeys.steps.messages import ENDINGS
-from segments.rules import (
+from segments.language.rules import (
     BranchRule,
     Constant,
     EntryRule,

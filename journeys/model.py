@@ -15,7 +15,7 @@ from core.durations import Duration
 from customers.workspace import Hours, Limit
 from journeys.steps.contract import Mention, Step, iter_steps
 from journeys.steps.message_options import Options
-from segments.rules import Rule, Where
+from segments.language.rules import Rule, Where
 
 DEFAULT_MAX_STAY = Duration(days=365)
 DEFAULT_MAX_AGE = Duration(hours=24)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from customers.tables import ProfileStatus
-from segments.rules import Rule
+from segments.language.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from journeys.questions import ArmOf, Event, Person, Question, UnansweredError
 from journeys.steps.holdout import HELD_OUT, TREATED
 from journeys.tables import EnrolmentStatus, assignment, enrolment, entry_refusal
 from journeys.transition import Ended, EndReason, Enrolment, Entered
-from segments.matcher import match_where
+from segments.language.matcher import match_where
 
 BACKFILL = "backfill"
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, select
 
 from core.database import batches
 from customers.tables import product
-from segments.matcher import match_where
-from segments.rules import Where
+from segments.language.matcher import match_where
+from segments.language.rules import Where
 
 _BATCH = 500
 

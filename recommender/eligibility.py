@@ -14,8 +14,8 @@ from customers.workspace import get_workspace
 from recommender.offer_definition import Offer, ShowLimit
 from recommender.tables import offer_decision, offer_impression
 from segments.definition import load_segments, rules_of
+from segments.language.rules import Rule, SegmentRule, iter_leaves
 from segments.membership import matching
-from segments.rules import Rule, SegmentRule, iter_leaves
 
 
 class Withheld(StrEnum):

@@ -22,10 +22,10 @@ from core.located import KeyPath, Located
 from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.workspace import Workspace, get_workspace
-from segments.checks import check_words
-from segments.matcher_parser import Report, parse_where
-from segments.parser import parse_conditions
-from segments.rules import (
+from segments.language.checks import check_words
+from segments.language.matcher_parser import Report, parse_where
+from segments.language.parser import parse_conditions
+from segments.language.rules import (
     BranchRule,
     EntryRule,
     EventRule,

@@ -23,10 +23,10 @@ from core.runtime import Runtime
 from core.vault import Vault
 from customers.touches import touch
 from delivery.alarms import clear_alarm, raise_alarm
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.following.plan import Built, Plan, find_built, load_plan, timing_of_all
+from segments.following.sweep import sweep
 from segments.mark import Mark, committed_since, find_mark
-from segments.sweep import sweep
 from segments.tables import membership, segment_audit, segment_refresh
 
 log = logging.getLogger("postilion.segments")

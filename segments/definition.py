@@ -15,10 +15,10 @@ from core.errors import ConfigError, Fault, NotFoundError, has_errors
 from core.located import KeyPath, Located, load_yaml
 from core.suggest import did_you_mean
 from customers.workspace import Workspace
-from segments.checks import check_population, check_words
-from segments.export_plan import ExportPlan, check_export, parse_export
-from segments.parser import parse_conditions
-from segments.rules import Rule
+from segments.exports.plan import ExportPlan, check_export, parse_export
+from segments.language.checks import check_population, check_words
+from segments.language.parser import parse_conditions
+from segments.language.rules import Rule
 
 KIND = "segment"
 

@@ -8,8 +8,8 @@ from prefect.artifacts import create_markdown_artifact
 from core.runtime import open_runtime
 from core.settings import load_settings
 from segments.audit import audit_segments
-from segments.exporting import export_due
-from segments.ranking import rank_everybody
+from segments.exports.due import export_due
+from segments.ranks.ranking import rank_everybody
 from segments.refresh import refresh_all
 from segments.run_page import as_markdown, audit_as_markdown, export_as_markdown, ranks_as_markdown
 

@@ -16,10 +16,10 @@ from core.runtime import Runtime
 from customers.list_catalogue import FrozenFrom, count_on_list, drop_list, note_origin
 from customers.lists import add_to_list
 from customers.workspace import Workspace
-from segments.compiler import compile_rule
-from segments.cost import estimate, refuse_above
+from segments.compiling.compiler import compile_rule
+from segments.costs.cost import estimate, refuse_above
+from segments.costs.guard import guarded_read
 from segments.definition import Segment, rules_of
-from segments.guard import guarded_read
 from segments.preview.members import find_ids
 
 _BATCH = 10_000

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Select, func, select
 from core.database import batches
 from core.vault import Vault
 from customers.workspace import Workspace
-from segments.compiler import Reach, compile_rule
+from segments.compiling.compiler import Reach, compile_rule
 from segments.definition import load_segments, rules_of
+from segments.language.rules import Rule, SegmentRule, iter_leaves
 from segments.membership_writes import Moves, move_members
-from segments.rules import Rule, SegmentRule, iter_leaves
 from segments.tables import membership, segment_refresh
 
 _BATCH = 5_000

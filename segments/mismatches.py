@@ -19,8 +19,9 @@ from core.columns import Instant
 from core.located import KeyPath
 from customers.tables import ProfileStatus, customer_event, profile
 from customers.workspace import Workspace
-from segments.attributes import COLUMNS, is_sealed
-from segments.rules import (
+from segments.compiling.attributes import COLUMNS, is_sealed
+from segments.compiling.values import Element, Member, Predicate, one_if
+from segments.language.rules import (
     AggregateKind,
     AttributeRule,
     EventRule,
@@ -34,7 +35,6 @@ from segments.rules import (
     Where,
     iter_leaves,
 )
-from segments.values import Element, Member, Predicate, one_if
 
 SAMPLE = 100_000  # rows of each table
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, func, literal, select
 
 from core.columns import Instant
 from customers.tables import customer_event
+from segments.compiling.dialects import text_in, truth_in
 from segments.definition import load_segments
-from segments.dialects import text_in, truth_in
 from segments.tables import segment_follow, segment_refresh
 
 ENTERED, LEFT = "segment_entered", "segment_left"

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from core.runtime import Runtime
 from customers.workspace import Workspace, get_workspace
-from segments.attributes import is_sealed
-from segments.compiler import compile_rule, compile_rules
+from segments.compiling.attributes import is_sealed
+from segments.compiling.compiler import compile_rule, compile_rules
 from segments.definition import Segment, load_segments, rules_of
-from segments.nesting import inline
-from segments.rules import AttributeRule, Rule, iter_leaves
+from segments.language.nesting import inline
+from segments.language.rules import AttributeRule, Rule, iter_leaves
 from segments.snapshot.delta import bring_up_to_date
 from segments.snapshot.owned import Owned, own_snapshot, read_meta
 from segments.snapshot.source import Positions

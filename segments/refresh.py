@@ -43,14 +43,14 @@ from core.suggest import did_you_mean
 from core.vault import Vault
 from customers.tables import customer_event, event_key
 from customers.workspace import Workspace, get_workspace
-from segments.asked import asked_of
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.definition import KIND, Segment, load_segments, rules_of
+from segments.language.asked import asked_of
+from segments.language.nesting import in_order
 from segments.mark import begin_refresh
 from segments.membership_writes import ENTERED, LEFT, SOURCE
-from segments.nesting import in_order
 from segments.population import Found
-from segments.ranking import rank_everybody, refresh_missing_ranks
+from segments.ranks.ranking import rank_everybody, refresh_missing_ranks
 from segments.refresh_found import find_where_it_pays, members_now
 from segments.tables import membership, segment_fault, segment_refresh
 

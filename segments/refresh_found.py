@@ -19,10 +19,10 @@ from core.vault import Vault
 from customers.tables import profile
 from customers.workspace import Workspace
 from segments.definition import Segment
+from segments.language.rules import Rule
 from segments.mark import Positions, committed_since
 from segments.membership import matching
 from segments.population import Found, find_everybody
-from segments.rules import Rule
 from segments.snapshot.files import folder_of
 from segments.tables import membership, segment_follow
 

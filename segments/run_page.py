@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from segments.audit import Difference, DifferenceKind
-from segments.exporting import Exported
-from segments.ranking import RankRun
+from segments.exports.due import Exported
+from segments.ranks.ranking import RankRun
 from segments.refresh import RefreshResult
 
 

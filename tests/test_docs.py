@@ -36,7 +36,7 @@ from journeys.steps.registry import VERBS
 from recommender.offer_definition import parse_offer
 from sandbox.simulator import Outcome
 from segments.definition import parse_segment
-from segments.parser import LEAVES, NOT_YET
+from segments.language.parser import LEAVES, NOT_YET
 from tests.documents import ROOT, Block, anchors, blocks, commands, links, pages
 from tracking.classify import RATIOS
 

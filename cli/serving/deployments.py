@@ -17,7 +17,7 @@ from cli.serving.schedules import Cron, Interval, Timing, in_words, timing_of
 from core.definitions import definition, list_definitions
 from customers.workspace import Workspace, get_workspace
 from segments.definition import load_segments
-from segments.ranking import ranks_in_use
+from segments.ranks.ranking import ranks_in_use
 
 HEARTBEAT, HOUSEKEEPING, RULES, RETENTION = "heartbeat", "housekeeping", "bought-together", "retention"
 RANKS = "ranks"

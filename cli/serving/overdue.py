@@ -22,8 +22,8 @@ from customers.workspace import get_workspace
 from journeys.heartbeat import is_beating
 from recommender.tables import rule_set
 from segments.definition import load_segments
-from segments.exporting import is_overdue
-from segments.ranking import missing_ranks
+from segments.exports.due import is_overdue
+from segments.ranks.ranking import missing_ranks
 from segments.tables import segment_rank_run, segment_refresh
 
 GRACE = timedelta(minutes=2)  # the regular run may take this long to begin

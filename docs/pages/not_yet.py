@@ -11,7 +11,7 @@ from campaigns import definition_words
 from customers import workspace
 from journeys import definition
 from journeys.steps import message_options, registry
-from segments import parser
+from segments.language import parser
 
 _IN_A_VARIANT = ("push", "subject")
 

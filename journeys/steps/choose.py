@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from journeys.steps.contract import Decision, Done, Step, StepSpec, Verb
 from journeys.steps.run import Run
-from segments.rules import Rule
+from segments.language.rules import Rule
 
 ELSE = "else"
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from core.durations import Duration, InvalidDurationError, parse_duration
 from core.located import KeyPath
 from journeys.steps.values import mentioned_steps
-from segments.parser import parse_conditions
-from segments.rules import Rule
+from segments.language.parser import parse_conditions
+from segments.language.rules import Rule
 
 if TYPE_CHECKING:
     from journeys.steps.run import Run

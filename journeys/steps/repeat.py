@@ -7,7 +7,7 @@ from typing import Any
 
 from journeys.steps.contract import Decision, Done, Step, StepSpec, Verb, iter_steps
 from journeys.steps.run import Run
-from segments.rules import Rule
+from segments.language.rules import Rule
 
 BODY = "do"
 

@@ -20,7 +20,7 @@ from journeys.model import Journey
 from journeys.questions import ArmOf, Event, Facts, Happened, Question, UnansweredError
 from journeys.steps.contract import Step
 from journeys.transition import Assign, Effect, Enrolment, JournalEntry, JournalKind
-from segments.rules import Rule
+from segments.language.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from journeys.questions import Event
 from journeys.steps.contract import ANY_EVENT, Decision, Done, End, Outcome, Stay, Step, StepSpec, Verb
 from journeys.steps.run import Run
 from journeys.transition import EndReason
-from segments.rules import AT_LEAST_ONCE, EventRule, MessageRule, Rule, Since
+from segments.language.rules import AT_LEAST_ONCE, EventRule, MessageRule, Rule, Since
 
 TIMEOUT = "timeout"
 

@@ -15,10 +15,10 @@ from core.bulk import among
 from core.database import batches
 from core.vault import Vault
 from customers.workspace import Workspace
-from segments.compiler import compile_rules
+from segments.compiling.compiler import compile_rules
 from segments.following.faults import EVERYBODY, Fault
+from segments.language.rules import Rule
 from segments.membership_writes import Moves
-from segments.rules import Rule
 from segments.tables import membership
 
 log = logging.getLogger("postilion.segments")

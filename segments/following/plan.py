@@ -15,13 +15,13 @@ from core.clock import to_micros
 from core.definitions import definition
 from core.errors import PostilionError
 from customers.workspace import Workspace, get_workspace
-from segments.asked import asked_of
 from segments.definition import KIND, load_segments, rules_of
+from segments.language.asked import asked_of
+from segments.language.nesting import inline
+from segments.language.rules import Rule
+from segments.language.timing import STEADY, Timing, timing_of_rule, together
 from segments.membership_writes import ENTERED, LEFT
-from segments.nesting import inline
-from segments.rules import Rule
 from segments.tables import segment_refresh
-from segments.timing import STEADY, Timing, timing_of_rule, together
 
 _SHARE = 20  # a rhythm is stretched so that asking everybody takes at most a 20th of the time
 

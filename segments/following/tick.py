@@ -16,10 +16,10 @@ from core.vault import Vault
 from segments.following.evaluate import Questions
 from segments.following.faults import clear_faults, record_faults
 from segments.following.plan import Built, Plan, find_built, timing_of_all
+from segments.following.sweep import sweep
 from segments.following.touched import oldest_waiting, read_touched
 from segments.mark import Mark, lock_mark, save_mark
 from segments.membership_writes import Moved, move_members
-from segments.sweep import sweep
 
 LIMIT = 2_500  # rows of each kind, so that a tick is short and others may write
 _NOTED_EVERY = timedelta(seconds=10)  # where nothing happened

@@ -12,9 +12,9 @@ from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.workspace import Workspace
 from segments.definition import KIND, Segment, parse_segment
-from segments.nesting import find_circle
-from segments.references import ReferenceKind, iter_references
-from segments.rules import Rule
+from segments.language.nesting import find_circle
+from segments.language.references import ReferenceKind, iter_references
+from segments.language.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from sqlalchemy import Connection, func, select
 from core.runtime import Runtime
 from customers.tables import ProfileStatus, profile
 from customers.workspace import Workspace
-from segments.compiler import compile_rule
-from segments.cost import Cost, estimate, refuse_above
+from segments.compiling.compiler import compile_rule
+from segments.costs.cost import Cost, estimate, refuse_above
+from segments.costs.guard import guarded_read
 from segments.definition import Segment, load_segments
-from segments.guard import guarded_read
+from segments.language.rules import Rule
 from segments.membership import count_members
 from segments.mismatches import Mismatch, count_mismatches
 from segments.preview.members import find_ids
@@ -25,7 +26,6 @@ from segments.preview.overlap import Overlap, find_overlaps
 from segments.preview.reach import Reach, reach_of
 from segments.preview.sample import Person, pick_people
 from segments.preview.sql_text import sql_of
-from segments.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

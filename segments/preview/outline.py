@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import ndiff
 
-from segments.rules import AllOf, Leaf, Not, Rule
-from segments.wording import describe
+from segments.language.rules import AllOf, Leaf, Not, Rule
+from segments.language.wording import describe
 
 
 def outline(rule: Rule) -> list[str]:

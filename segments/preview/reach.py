@@ -23,7 +23,7 @@ from customers.workspace import Limit, Workspace
 from delivery.facts import is_globally_held_out
 from delivery.policy import Reason
 from delivery.tables import MessageKind, MessageStatus, OriginKind, message
-from segments.consents import ADDRESS_OF
+from segments.compiling.consents import ADDRESS_OF
 from segments.preview.members import people
 
 GATES = (Reason.NO_ADDRESS, Reason.SUPPRESSED, Reason.CONSENT, Reason.PAUSED, Reason.HOLDOUT, Reason.CAP)

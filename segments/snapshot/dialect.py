@@ -1,6 +1,6 @@
 """How SQLAlchemy writes for DuckDB: PostgreSQL's dialect with three differences, so that no further driver is needed.
 
-The forms that differ beside them stand in `segments.dialects`.
+The forms that differ beside them stand in `segments.compiling.dialects`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import Select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer, PGTypeCompiler
 
-from segments.dialects import NOTHING_EXTRACTED, Extracted
+from segments.compiling.dialects import NOTHING_EXTRACTED, Extracted
 
 
 class _QuoteEveryName(PGIdentifierPreparer):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from customers.own_events import OWN_EVENTS
 from customers.tables import customer_event, profile
 from customers.workspace import ValueKind, Workspace
-from segments.dialects import Extracted, Part
+from segments.compiling.dialects import Extracted, Part
 from segments.snapshot.words import quoted, text
 
 if TYPE_CHECKING:

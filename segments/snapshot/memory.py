@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import LargeBinary, Select, Table
 
 from core.columns import Document
-from segments.dialects import NOTHING_EXTRACTED
+from segments.compiling.dialects import NOTHING_EXTRACTED
 from segments.snapshot.dialect import DuckDBDialect, to_duckdb
 from segments.snapshot.extraction import Keys, extracted_of, extracting_from, found_in
 from segments.snapshot.words import quoted

@@ -17,7 +17,7 @@ from core.clock import from_micros, to_micros
 from core.errors import EnvironmentFaultError
 from core.runtime import Runtime
 from customers.workspace import Workspace, get_workspace
-from segments.dialects import Extracted
+from segments.compiling.dialects import Extracted
 from segments.snapshot.dialect import to_duckdb
 from segments.snapshot.extraction import Keys, declarations, declared_keys, extracted_of
 from segments.snapshot.files import Folder, folder_of, owning

@@ -13,7 +13,7 @@ from campaigns.schedule import Every, Misfire, NoTimezone
 from core.errors import has_errors
 from core.located import load_yaml
 from customers.workspace import parse_workspace
-from segments.rules import AllOf, AnyOf, Not, SegmentRule
+from segments.language.rules import AllOf, AnyOf, Not, SegmentRule
 from tests.campaigns.shop import CAMPAIGN, WORKSPACE, located
 
 FILE = "campaigns/summer.yaml"

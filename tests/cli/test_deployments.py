@@ -21,7 +21,7 @@ from core.keys import WorkspaceKey
 from core.runtime import Runtime
 from core.settings import Settings
 from core.vault import Vault, open_key_store
-from segments.ranking import rank_everybody
+from segments.ranks.ranking import rank_everybody
 from segments.refresh import refresh_all
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"

@@ -19,7 +19,7 @@ from customers.imports.mapping import load_mapping
 from customers.lists import add_to_list, list_names, remove_from_list
 from customers.profiles import find_profile
 from customers.tables import import_batch, profile, static_list_member
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.definition import parse_segment
 from tests.campaigns.shop import add_people, publish_shop, publish_yaml
 from tests.customers.conftest import NOW, WORKSPACE

@@ -10,10 +10,10 @@ from console.rights.restriction import lift_objection, lift_restriction, record_
 from core.errors import ConflictError
 from customers.rights import Right, list_requests
 from recommender.eligibility import Withheld, find_barred
-from segments.compiler import Reach
+from segments.compiling.compiler import Reach
 from segments.definition import load_segments, rules_of
+from segments.language.rules import SegmentRule
 from segments.membership import matching, members
-from segments.rules import SegmentRule
 from tests.journeys.conftest import MakeTown
 from tests.journeys.town import Town
 

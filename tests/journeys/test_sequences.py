@@ -10,7 +10,7 @@ import pytest
 
 from journeys.conditions import Ground, holds
 from journeys.questions import Holds, Question
-from segments.rules import Rule
+from segments.language.rules import Rule
 from tests.segments.parsing import parse
 
 NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)

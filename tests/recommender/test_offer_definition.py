@@ -11,7 +11,7 @@ from core.errors import ConfigError, Fault, NotFoundError
 from core.located import load_yaml
 from customers.workspace import Workspace, parse_workspace
 from recommender.offer_definition import Basis, Fallback, Model, Offer, ShowLimit, get_offer, parse_offer
-from segments.rules import Not, SegmentRule
+from segments.language.rules import Not, SegmentRule
 from tests.recommender.shop import NOW
 
 WORKSPACE = {"workspace": "shop", "timezone": "Europe/London", "currency": "GBP"}

@@ -15,7 +15,7 @@ from recommender.offer_definition import Basis, Fallback, Model, Offer, Recommen
 from recommender.offers import OfferDecision, decide_offers, is_held_out, propose_to_nobody
 from recommender.published import get_index
 from recommender.tables import offer_decision, offer_impression
-from segments.rules import AttributeRule, Comparison, Matcher, Operator, PropertyTest
+from segments.language.rules import AttributeRule, Comparison, Matcher, Operator, PropertyTest
 from tests.recommender.shop import (
     ALL_SKUS,
     CATEGORIES,

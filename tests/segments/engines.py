@@ -25,11 +25,11 @@ from customers.tables import (
 from customers.task_tables import task
 from delivery.tables import message
 from insights.tables import score
-from segments.compiler import compile_rule
-from segments.rank_bases import name_of, ranks_in
-from segments.rank_query import rank_query
-from segments.ranking import refresh_rank
-from segments.rules import RankBasis, Rule
+from segments.compiling.compiler import compile_rule
+from segments.language.rules import RankBasis, Rule
+from segments.ranks.bases import name_of, ranks_in
+from segments.ranks.query import rank_query
+from segments.ranks.ranking import refresh_rank
 from segments.snapshot import Snapshot, open_snapshot
 from segments.tables import segment_rank, segment_rank_run
 from tests.segments.people import NOW, SHOP

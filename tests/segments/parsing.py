@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.located import KeyPath
-from segments.parser import parse_conditions
-from segments.rules import Rule
+from segments.language.parser import parse_conditions
+from segments.language.rules import Rule
 
 
 def refuse(code: str, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> None:

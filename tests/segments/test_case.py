@@ -22,12 +22,12 @@ from customers.task_moves import Cancel, Take
 from customers.task_tables import TaskKind, task
 from customers.tasks import NewTask, change_task, create_tasks
 from journeys.heartbeat import Heart
-from segments.explain import Finding, explain
+from segments.explaining.explain import Finding, explain
 from segments.following import follow
+from segments.language.parser import parse_conditions
+from segments.language.rules import CaseRule
 from segments.membership import matching, members
-from segments.parser import parse_conditions
 from segments.refresh import refresh_all
-from segments.rules import CaseRule
 from tests.segments.parsing import parse
 from tests.segments.people import NOW, SHOP, profile_row, task_row
 

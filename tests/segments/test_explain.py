@@ -10,10 +10,10 @@ from core.database import Database
 from customers.tables import consent_entry, customer_event, identity, profile, static_list_member
 from customers.workspace import get_workspace
 from delivery.tables import message
-from segments.explain import Finding, explain
+from segments.explaining.explain import Finding, explain
+from segments.explaining.standing import Standing, stand
+from segments.language.rules import Rule
 from segments.refresh import refresh_all
-from segments.rules import Rule
-from segments.standing import Standing, stand
 from tests.segments.parsing import parse
 from tests.segments.people import DAY, NOW, SHOP, consent_row, event_row, identity_row, message_row, profile_row
 from tests.segments.runtimes import open_runtime_on, publish_document

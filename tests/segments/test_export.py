@@ -19,12 +19,12 @@ from core.schema_check import check_schema
 from customers.profiles import set_attributes
 from customers.tables import identity, profile
 from customers.workspace import ValueKind, get_workspace
+from segments.costs.guard import guarded_read
 from segments.definition import load_segments, parse_segment
-from segments.export import export_members, format_of
-from segments.export_columns import DEFAULT_COLUMNS, ExportColumn, ExportFormat, columns_of
-from segments.export_plan import parse_export
-from segments.exporting import export_due, is_overdue
-from segments.guard import guarded_read
+from segments.exports.columns import DEFAULT_COLUMNS, ExportColumn, ExportFormat, columns_of
+from segments.exports.due import export_due, is_overdue
+from segments.exports.members import export_members, format_of
+from segments.exports.plan import parse_export
 from segments.refresh import refresh_all
 from segments.run_page import export_as_markdown
 from tests.segments.people import DAY, NOW, identity_row, profile_row

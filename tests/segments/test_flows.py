@@ -12,7 +12,7 @@ from core.runtime import Runtime
 from core.settings import Settings
 from core.vault import Vault, open_key_store
 from customers.tables import profile
-from segments.ranking import RankRun
+from segments.ranks.ranking import RankRun
 from segments.refresh import RefreshResult, refresh_all
 from segments.run_page import as_markdown, ranks_as_markdown
 from tests.segments.people import NOW, profile_row

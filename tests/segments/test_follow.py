@@ -18,14 +18,14 @@ from customers.lists import add_to_list
 from customers.tables import customer_event, profile
 from customers.touches import touch
 from segments.audit import DifferenceKind, audit_segments, list_differences, repair_differences
-from segments.compiler import _LEAVES, _DidNotObject
+from segments.compiling.compiler import _LEAVES, _DidNotObject
 from segments.following import follow
 from segments.following.faults import EVERYBODY, list_faults
+from segments.language.timing import _TIMINGS
 from segments.membership import members
 from segments.membership_writes import ENTERED, LEFT
 from segments.refresh import refresh_all
 from segments.tables import membership, segment_follow, segment_refresh
-from segments.timing import _TIMINGS
 from tests.segments.people import DAY, NOW, event_row, profile_row
 from tests.segments.traffic import open_shop
 

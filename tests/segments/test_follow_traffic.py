@@ -13,7 +13,7 @@ from core.database import Database
 from core.runtime import Runtime
 from customers.tables import ProfileStatus, customer_event, profile
 from customers.workspace import get_workspace
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.definition import load_segments, rules_of
 from segments.following import follow
 from segments.following.faults import list_faults

@@ -28,7 +28,7 @@ from customers.tables import (
 from customers.task_tables import task
 from delivery.tables import message
 from insights.tables import score
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.definition import Segment, parse_segment
 from segments.snapshot import DuckDBDialect
 from tests.conftest import GOLDEN

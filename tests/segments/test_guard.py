@@ -13,10 +13,10 @@ from core.errors import InputError
 from core.runtime import Runtime
 from core.settings import Settings
 from customers.tables import customer_event, profile
-from segments.compiler import compile_rule
-from segments.cost import Cost, estimate, refuse_above
-from segments.guard import guarded_read
-from segments.plan_steps import Step
+from segments.compiling.compiler import compile_rule
+from segments.costs.cost import Cost, estimate, refuse_above
+from segments.costs.guard import guarded_read
+from segments.costs.plan_steps import Step
 from tests.segments.parsing import parse
 from tests.segments.people import DAY, NOW, SHOP, event_row, profile_row
 from tests.segments.runtimes import open_runtime_on

@@ -13,11 +13,11 @@ from core.located import KeyPath
 from customers.account_tables import account, account_member
 from customers.tables import customer_event, customer_order, order_line, product, profile
 from customers.workspace import AttributeSpec, ValueKind, Workspace
-from segments.checks import check_population, check_words
-from segments.compiler import compile_rules
-from segments.explain import Finding, explain
-from segments.parser import parse_conditions
-from segments.rules import Constant, iter_leaves
+from segments.compiling.compiler import compile_rules
+from segments.explaining.explain import Finding, explain
+from segments.language.checks import check_population, check_words
+from segments.language.parser import parse_conditions
+from segments.language.rules import Constant, iter_leaves
 from tests.segments.engines import Engines
 from tests.segments.leaf_rows import account_row, line_row, member_row, order_row, product_row
 from tests.segments.parsing import parse

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from customers.tables import profile
-from segments.matcher import match_value, match_where
-from segments.matcher_parser import parse_matcher, parse_where
-from segments.rules import AttributeRule
+from segments.language.matcher import match_value, match_where
+from segments.language.matcher_parser import parse_matcher, parse_where
+from segments.language.rules import AttributeRule
 from tests.segments.cases import CASES, Case
 from tests.segments.engines import Engines
 from tests.segments.parsing import refuse

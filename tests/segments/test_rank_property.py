@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segments.rank_bases import ranks_in
+from segments.ranks.bases import ranks_in
 from tests.segments import oracle
 from tests.segments.engines import Engines
 from tests.segments.parsing import parse

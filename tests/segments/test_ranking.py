@@ -14,13 +14,13 @@ from sqlalchemy import BigInteger, create_engine, delete, func, insert, literal,
 from core.database import Database
 from core.definitions import publish, withdraw
 from customers.tables import customer_event, profile, profile_touch
-from segments.explain import explain
-from segments.leaves.rank import lies_in
+from segments.compiling.leaves.rank import lies_in
+from segments.explaining.explain import explain
+from segments.language.rules import RankRule, Share, ShareKind
 from segments.membership import matching
-from segments.rank_bases import find_ranks, name_of
-from segments.ranking import RankRun, missing_ranks, refresh_missing_ranks, refresh_ranks
+from segments.ranks.bases import find_ranks, name_of
+from segments.ranks.ranking import RankRun, missing_ranks, refresh_missing_ranks, refresh_ranks
 from segments.refresh import refresh_segments
-from segments.rules import RankRule, Share, ShareKind
 from segments.tables import segment_rank, segment_rank_run
 from tests.segments.parsing import parse
 from tests.segments.people import DAY, NOW, SHOP, event_row, profile_row

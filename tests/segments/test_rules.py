@@ -7,11 +7,11 @@ import pytest
 from core.errors import ConflictError, InputError, NotFoundError
 from core.located import KeyPath
 from customers.tables import customer_event, profile
-from segments.compiler import compile_rule
-from segments.nesting import find_circle, in_order, inline
-from segments.parser import parse_conditions
-from segments.references import Reference, ReferenceKind, iter_references
-from segments.rules import (
+from segments.compiling.compiler import compile_rule
+from segments.language.nesting import find_circle, in_order, inline
+from segments.language.parser import parse_conditions
+from segments.language.references import Reference, ReferenceKind, iter_references
+from segments.language.rules import (
     AllOf,
     Constant,
     EventRule,
@@ -24,7 +24,7 @@ from segments.rules import (
     iter_leaves,
     replace_leaves,
 )
-from segments.wording import describe
+from segments.language.wording import describe
 from tests.segments.engines import Engines
 from tests.segments.parsing import parse
 from tests.segments.people import DAY, NOW, SHOP, event_row, profile_row

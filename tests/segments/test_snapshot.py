@@ -33,7 +33,7 @@ from customers.tables import (
     static_list_member,
 )
 from customers.touches import TouchKind, touch
-from segments.compiler import compile_rules
+from segments.compiling.compiler import compile_rules
 from segments.definition import Segment
 from segments.population import evaluate_everybody
 from segments.snapshot.build import build_snapshot

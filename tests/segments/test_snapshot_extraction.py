@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from customers.tables import customer_event, profile
-from segments.compiler import compile_rule
-from segments.dialects import Extracted, Part
+from segments.compiling.compiler import compile_rule
+from segments.compiling.dialects import Extracted, Part
 from segments.snapshot import Snapshot, open_snapshot
 from segments.snapshot.dialect import to_duckdb
 from segments.snapshot.extraction import declared_keys

@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.vault import Vault, open_key_store
 from customers.tables import profile
 from insights.scores import forget_score, record_scores
-from segments.ranking import refresh_ranks
+from segments.ranks.ranking import refresh_ranks
 from segments.snapshot.delta import bring_up_to_date
 from segments.snapshot.owned import own_snapshot
 from tests.segments.people import NOW, SHOP, profile_row

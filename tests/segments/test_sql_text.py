@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 from core.database import Database
-from segments.compiler import compile_rule
+from segments.compiling.compiler import compile_rule
 from segments.preview.sql_text import sql_of
 from tests.segments.parsing import parse
 from tests.segments.people import NOW, SHOP

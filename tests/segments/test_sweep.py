@@ -9,8 +9,8 @@ from sqlalchemy import insert
 
 from core.database import Database
 from customers.tables import consent_entry, customer_event, identity, profile
-from segments.sweep import sweep
-from segments.timing import BY_THE_MINUTE, BY_THE_QUARTER, STEADY, Timing, timing_of_rule, windowed
+from segments.following.sweep import sweep
+from segments.language.timing import BY_THE_MINUTE, BY_THE_QUARTER, STEADY, Timing, timing_of_rule, windowed
 from tests.segments.parsing import parse
 from tests.segments.people import DAY, NOW, consent_row, event_row, identity_row, profile_row
 

@@ -1,0 +1,1 @@
+"""Rules as SQL for three databases."""

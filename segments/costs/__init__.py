@@ -1,0 +1,1 @@
+"""What a question would cost, and what keeps it within bounds."""

@@ -1,0 +1,1 @@
+"""Why a person is in a segment or not, and what would change it."""

@@ -1,0 +1,1 @@
+"""Rankings: who stands where among everybody, as of a day."""
