@@ -63,6 +63,8 @@ def find_everybody(runtime: Runtime, segments: Mapping[str, Segment], now: datet
         owned.close()
         if result.rebuilt is not None:
             owned.folder.publish()
+        else:
+            owned.folder.publish_if_old()
     found = dict(members)
     for slug in sorted(sealed):
         found[slug] = _ask_record(runtime, wanted[slug], now, workspace)

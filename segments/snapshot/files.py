@@ -17,6 +17,7 @@ from pathlib import Path
 from core.errors import ConflictError
 from core.settings import Settings
 
+_COPY_EVERY_S = 3_600
 _UNFINISHED = (".new", ".new.wal", ".copy", ".scratch", ".scratch.wal")
 
 
@@ -60,6 +61,12 @@ class Folder:
         shutil.copyfile(self.working, copy)
         copy.chmod(0o600)
         copy.replace(self.published)
+
+    def publish_if_old(self) -> None:
+        """`publish`, unless the published copy is less than an hour older than the working file: copies cost."""
+        there = self.published.exists()
+        if not there or self.working.stat().st_mtime - self.published.stat().st_mtime > _COPY_EVERY_S:
+            self.publish()
 
     def tell(self, document: bytes) -> None:
         """Write the status anew."""

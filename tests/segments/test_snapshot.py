@@ -302,6 +302,17 @@ def test_reader_keeps_its_copy_when_the_owner_publishes_the_next(runtime: Runtim
     fresh.close()
 
 
+def test_a_refresh_publishes_a_new_copy_only_when_the_last_is_an_hour_old(runtime: Runtime) -> None:
+    build_snapshot(runtime)
+    folder = folder_of(runtime.settings)
+    first = folder.published.stat().st_ino
+    evaluate_everybody(runtime, {}, NOW)
+    assert folder.published.stat().st_ino == first
+    os.utime(folder.published, (0, 0))
+    evaluate_everybody(runtime, {}, NOW)
+    assert folder.published.stat().st_ino != first
+
+
 @pytest.mark.parametrize("harm", [b"", b"not a database", None])
 def test_file_is_built_anew_when_it_is_damaged(runtime: Runtime, harm: bytes | None) -> None:
     build_snapshot(runtime)
