@@ -237,6 +237,7 @@ def _of_a_crowd(people: int, steps: list[str]) -> Figures:
             found = _in_a_process(step, name, people)
             if figures.get("found", found.get("found")) != found.get("found", figures.get("found")):
                 raise RuntimeError(f"SQLite found {figures['found']} and the snapshot {found['found']}")
+            print(f"  {json.dumps(found)}", file=sys.stderr, flush=True)
             figures |= found | {"peak_mb": max(found.get("peak_mb", 0.0), figures.get("peak_mb", 0.0))}
     if "ten_segments_sqlite_s" in figures and "ten_segments_full_s" in figures:
         figures["ten_segments_over_sqlite"] = figures["ten_segments_sqlite_s"] / figures["ten_segments_full_s"]

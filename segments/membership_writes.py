@@ -18,6 +18,7 @@ from core.clock import to_micros
 from core.database import batches
 from customers.log import NewEvent, append_own_events
 from customers.tables import event_key
+from segments.language.timing import Timing
 from segments.tables import membership, segment_refresh
 
 ENTERED, LEFT = "segment_entered", "segment_left"
@@ -43,6 +44,11 @@ class Moved:
 
     def __add__(self, other: Moved) -> Moved:
         return Moved(self.entered + other.entered, self.left + other.left)
+
+
+def asks_for_moves(timing: Timing) -> bool:
+    """Whether somebody's answer may change because they entered or left a segment."""
+    return any({ENTERED, LEFT} & set(window.names) for window in timing.windows)
 
 
 def move_members(connection: Connection, moves: Mapping[str, Moves], now: datetime) -> Moved:

@@ -19,9 +19,12 @@ from core.vault import Vault
 from customers.tables import profile
 from customers.workspace import Workspace
 from segments.definition import Segment
+from segments.language.nesting import inline
 from segments.language.rules import Rule
+from segments.language.timing import timing_of_rule
 from segments.mark import Positions, committed_since
 from segments.membership import matching
+from segments.membership_writes import asks_for_moves
 from segments.population import Found, find_everybody
 from segments.snapshot.files import folder_of
 from segments.tables import membership, segment_follow
@@ -72,7 +75,9 @@ def members_now(
 
     positions = found.positions
     since = Positions(positions.events, positions.orders, positions.touches)
-    changed = committed_since(connection, since, _MOST_AGAIN)
+    # What a refresh itself writes, segment after segment, concerns only who asks for it.
+    reads_moves = asks_for_moves(timing_of_rule(inline(segment.rule, rules)))
+    changed = committed_since(connection, since, _MOST_AGAIN, reads_moves=reads_moves)
     if changed is None:
         return None
     members = found.members[segment.slug]

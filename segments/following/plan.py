@@ -20,7 +20,7 @@ from segments.language.asked import asked_of
 from segments.language.nesting import inline
 from segments.language.rules import Rule
 from segments.language.timing import STEADY, Timing, timing_of_rule, together
-from segments.membership_writes import ENTERED, LEFT
+from segments.membership_writes import asks_for_moves
 from segments.tables import segment_refresh
 
 _SHARE = 20  # a rhythm is stretched so that asking everybody takes at most a 20th of the time
@@ -48,8 +48,7 @@ class Plan:
     @property
     def reads_moves(self) -> bool:
         """Whether a segment asks who entered or left one."""
-        names = {name for timing in self.timings.values() for window in timing.windows for name in window.names}
-        return bool(names & {ENTERED, LEFT})
+        return any(asks_for_moves(timing) for timing in self.timings.values())
 
 
 @dataclass(frozen=True, slots=True)
