@@ -28,7 +28,7 @@ from segments.snapshot.words import first_row
 if TYPE_CHECKING:
     import duckdb
 
-_FORM = 1  # rises when what the files mean changes
+_FORM = 2  # rises when what the files mean changes
 _MEMORY = "900MB"
 _THREADS = 2
 META = "snapshot_meta"
