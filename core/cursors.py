@@ -113,12 +113,8 @@ def read_after(
     horizon = _horizon(connection, position)
     query = (
         select(*(columns or table.c), table.c.transaction_no.label("_transaction_no"), table.c.id.label("_row_id"))
-        .where(
-            tuple_(table.c.transaction_no, table.c.id)
-            > tuple_(literal(position.transaction_no), literal(position.row_id)),
-            *where,
-        )
-        .order_by(table.c.transaction_no, table.c.id)
+        .where(behind(connection, table, position), *where)
+        .order_by(*_order(connection, table))
         .limit(limit)
     )
     if horizon is not None:
@@ -127,6 +123,14 @@ def read_after(
     if rows:
         return rows, Position(rows[-1]._transaction_no, rows[-1]._row_id)
     return rows, position
+
+
+def behind(connection: Connection, table: Table, position: Position) -> ColumnElement[bool]:
+    """The condition that a row of `table` stands behind `position`."""
+    row = table.c
+    if connection.dialect.name == "sqlite":  # it would use an index for the first of a pair alone, which is always 0
+        return row.id > literal(position.row_id)
+    return tuple_(row.transaction_no, row.id) > tuple_(literal(position.transaction_no), literal(position.row_id))
 
 
 def latest_position(connection: Connection, table: Table) -> Position:
@@ -139,6 +143,10 @@ def latest_position(connection: Connection, table: Table) -> Position:
         query = query.where(table.c.transaction_no < horizon)
     row = connection.execute(query).one_or_none()
     return Position(row.transaction_no, row.id) if row else Position()
+
+
+def _order(connection: Connection, table: Table) -> tuple[ColumnElement[Any], ...]:
+    return (table.c.id,) if connection.dialect.name == "sqlite" else (table.c.transaction_no, table.c.id)
 
 
 def _horizon(connection: Connection, position: Position) -> int | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Connection, Table, literal, select, tuple_, update
+from sqlalchemy import Connection, Table, select, update
 
-from core.cursors import Position, get_position, latest_position, save_position
+from core.cursors import Position, behind, get_position, latest_position, save_position
 from core.database import insert_ignore
 from customers.tables import customer_event, customer_order, profile_touch
 from segments.membership_writes import ENTERED, LEFT
@@ -115,7 +115,7 @@ def committed_since(
     """
     ids: set[int] = set()
     for table, position in ((customer_event, since.events), (customer_order, since.orders)):
-        query = select(table.c.profile_id).where(_behind(table, position)).limit(limit + 1)
+        query = select(table.c.profile_id).where(behind(connection, table, position)).limit(limit + 1)
         if table is customer_event and not reads_moves:
             query = query.where(customer_event.c.name.not_in((ENTERED, LEFT)))
         rows = list(connection.scalars(query))
@@ -124,7 +124,7 @@ def committed_since(
         ids.update(number for number in rows if number is not None)
     touch = profile_touch.c
     ranges = connection.execute(
-        select(touch.first_id, touch.last_id).where(_behind(profile_touch, since.touches)).limit(limit + 1)
+        select(touch.first_id, touch.last_id).where(behind(connection, profile_touch, since.touches)).limit(limit + 1)
     ).all()
     if len(ranges) > limit or sum(row.last_id - row.first_id + 1 for row in ranges) > limit:
         return None
@@ -139,8 +139,3 @@ def _read(connection: Connection) -> Positions:
 
 def _in_order(positions: Positions) -> tuple[Position, Position, Position]:
     return positions.events, positions.orders, positions.touches
-
-
-def _behind(table: Table, position: Position) -> ColumnElement[bool]:
-    place = tuple_(literal(position.transaction_no), literal(position.row_id))
-    return tuple_(table.c.transaction_no, table.c.id) > place

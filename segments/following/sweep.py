@@ -74,9 +74,6 @@ def _by_length(timing: Timing) -> dict[timedelta, set[str]]:
 def _with_consent_running_out(connection: Connection, since: datetime, until: datetime) -> set[int]:
     """A grant lasts while `expires_at` is later than now: the stretch is open at its start and closed at its end."""
     entry = consent_entry.c
-    query = (
-        select(identity.c.profile_id)
-        .join(consent_entry, entry.lookup == identity.c.lookup)
-        .where(identity.c.kind.in_(_ADDRESSES), entry.expires_at > since, entry.expires_at <= until)
-    )
+    lapsing = select(entry.lookup).where(entry.expires_at > since, entry.expires_at <= until)
+    query = select(identity.c.profile_id).where(identity.c.kind.in_(_ADDRESSES), identity.c.lookup.in_(lapsing))
     return set(connection.scalars(query.distinct()))

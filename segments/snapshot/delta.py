@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, literal, select, tuple_
+from sqlalchemy import Connection, select
 
-from core.cursors import Position
+from core.cursors import Position, behind
 from core.runtime import Runtime
 from customers.own_events import OWN_EVENTS
 from customers.tables import profile_touch
@@ -156,10 +156,10 @@ def _apply(owned: Owned, record: Connection, meta: Meta, positions: Positions, n
 
 def _touched_since(record: Connection, position: Position) -> tuple[set[int], set[int]]:
     row = profile_touch.c
-    behind = tuple_(row.transaction_no, row.id) > tuple_(literal(position.transaction_no), literal(position.row_id))
     changed: set[int] = set()
     rewritten: set[int] = set()
-    for first, last, kind in record.execute(select(row.first_id, row.last_id, row.kind).where(behind)):
+    since = select(row.first_id, row.last_id, row.kind).where(behind(record, profile_touch, position))
+    for first, last, kind in record.execute(since):
         (rewritten if kind == TouchKind.REWRITTEN else changed).update(range(first, last + 1))
     return changed, rewritten
 

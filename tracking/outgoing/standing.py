@@ -7,9 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Connection, func, literal, select, tuple_
+from sqlalchemy import Connection, func, select
 
-from core.cursors import Position, latest_position
+from core.cursors import Position, behind, latest_position
 from customers.tables import customer_event
 from customers.workspace import Workspace
 from delivery.pauses import EVERYTHING, find_pauses
@@ -81,6 +81,5 @@ def _before(connection: Connection, since: datetime) -> Position:
 
 def _count_behind(connection: Connection, position: Position) -> int:
     event = customer_event.c
-    place = tuple_(literal(position.transaction_no), literal(position.row_id))
-    some = select(event.id).where(tuple_(event.transaction_no, event.id) > place).limit(_COUNTED).subquery()
+    some = select(event.id).where(behind(connection, customer_event, position)).limit(_COUNTED).subquery()
     return connection.execute(select(func.count()).select_from(some)).scalar_one()
