@@ -41,7 +41,7 @@ from segments.language.rules import SequencePart, SequenceRule
 Who = Sequence[int] | Select[tuple[int]]
 
 _MICROSECOND = timedelta(microseconds=1)
-_FEW = 40  # events that may be a part; of so many there are some thousand chains of three at most
+_FEW = 40  # events that may be a part; of so many there are some hundred pairs within the time of a chain
 _AT: ColumnElement[int] = type_coerce(customer_event.c.occurred_at, BigInteger())
 
 
@@ -57,7 +57,7 @@ class Sequences:
                 self._tables[key] = _in_order(rule, moment, batch).cte(name)
                 continue
             busy = select(_busy(rule, moment).cte(f"busy_{number}").prefix_with("MATERIALIZED").c.profile_id)
-            self._tables[key] = union(_joined(rule, moment, busy), _in_order(rule, moment, busy)).cte(name)
+            self._tables[key] = union(_joined(name, rule, moment, busy), _in_order(rule, moment, busy)).cte(name)
 
     @property
     def tables(self) -> list[CTE]:
@@ -120,37 +120,43 @@ def _events(rule: SequenceRule, moment: Moment, who: Who) -> Select[Any]:
     event = customer_event.c
     hits = [_is_part(part, moment).label(f"is_{number}") for number, part in enumerate(rule.parts, start=1)]
     query = select(event.profile_id, _AT.label("at"), event.id, *hits)
-    return query.where(_may_be_part(rule, moment), event.profile_id.in_(who))
+    return query.where(_may_be_part(rule.parts, rule, moment), event.profile_id.in_(who))
 
 
 def _busy(rule: SequenceRule, moment: Moment) -> Select[tuple[int]]:
-    """Who has so many events that to join them with each other would be dear."""
+    """Who has so many events that to join them with each other would be dear.
+
+    Those of the first part do not count, though they are mostly the most: they are joined last, each with few others.
+    """
     person = customer_event.c.profile_id
-    query = select(person).where(_may_be_part(rule, moment), person.is_not(None))
+    query = select(person).where(_may_be_part(rule.parts[1:], rule, moment), person.is_not(None))
     return query.group_by(person).having(func.count() > _FEW)
 
 
-def _joined(rule: SequenceRule, moment: Moment, others: Select[tuple[int]]) -> Select[tuple[int]]:
-    """Everybody but `others`: each event of a part joined with those of the part before."""
-    *earlier, last = [_part(rule, part, moment).subquery(f"part_{n}") for n, part in enumerate(rule.parts, start=1)]
-    source: FromClause = last
-    behind = last
-    for part in reversed(earlier):
-        follows = or_(behind.c.at > part.c.at, and_(behind.c.at == part.c.at, behind.c.id > part.c.id))
-        in_time = true() if rule.within is None else last.c.at - part.c.at < _micros(rule.within)
-        source = source.join(part, and_(part.c.profile_id == behind.c.profile_id, follows, in_time))
-        behind = part
-    return select(last.c.profile_id).select_from(source).where(last.c.profile_id.not_in(others)).distinct()
+def _joined(name: str, rule: SequenceRule, moment: Moment, others: Select[tuple[int]]) -> Select[tuple[int]]:
+    """Everybody but `others`: the events of the last part, joined with those of the part before, and so on."""
+    last = _part(rule, rule.parts[-1], moment, _AT.label("ended"))
+    chain: FromClause = last.where(customer_event.c.profile_id.not_in(others)).cte(f"{name}_{len(rule.parts)}")
+    for number in range(len(rule.parts) - 1, 0, -1):
+        part = _part(rule, rule.parts[number - 1], moment).subquery(f"{name}_part_{number}")
+        follows = or_(chain.c.at > part.c.at, and_(chain.c.at == part.c.at, chain.c.id > part.c.id))
+        in_time = true() if rule.within is None else chain.c.ended - part.c.at < _micros(rule.within)
+        both = chain.join(part, and_(part.c.profile_id == chain.c.profile_id, follows, in_time))
+        if number == 1:
+            break
+        longer = select(part.c.profile_id, part.c.at, part.c.id, chain.c.ended).select_from(both)
+        chain = longer.cte(f"{name}_{number}").prefix_with("MATERIALIZED")
+    return select(part.c.profile_id).select_from(both).distinct()
 
 
-def _part(rule: SequenceRule, part: SequencePart, moment: Moment) -> Select[Any]:
+def _part(rule: SequenceRule, part: SequencePart, moment: Moment, *more: ColumnElement[Any]) -> Select[Any]:
     event = customer_event.c
-    query = select(event.profile_id, _AT.label("at"), event.id)
+    query = select(event.profile_id, _AT.label("at"), event.id, *more)
     return query.where(_is_part(part, moment), _in_reach(rule, moment), event.profile_id.is_not(None))
 
 
-def _may_be_part(rule: SequenceRule, moment: Moment) -> Predicate:
-    names = sorted({name for part in rule.parts for name in part.names})
+def _may_be_part(parts: Iterable[SequencePart], rule: SequenceRule, moment: Moment) -> Predicate:
+    names = sorted({name for part in parts for name in part.names})
     return and_(customer_event.c.name.in_(names), _in_reach(rule, moment))
 
 

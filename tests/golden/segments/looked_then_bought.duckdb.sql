@@ -3,23 +3,24 @@ WITH "busy_1" AS MATERIALIZED
 FROM "customer_event"
 WHERE "customer_event"."name" IN ('cart_updated') AND "customer_event"."occurred_at" < 1781078400000000 AND "customer_event"."profile_id" IS NOT NULL GROUP BY "customer_event"."profile_id"
 HAVING count(*) > 40),
-"sequence_1" AS
-(SELECT DISTINCT "part_2"."profile_id" AS "profile_id"
-FROM (SELECT "customer_event"."profile_id" AS "profile_id", "customer_event"."occurred_at" AS "at", "customer_event"."id" AS "id"
+"sequence_1_2" AS
+(SELECT "customer_event"."profile_id" AS "profile_id", "customer_event"."occurred_at" AS "at", "customer_event"."id" AS "id", "customer_event"."occurred_at" AS "ended"
 FROM "customer_event"
 WHERE "customer_event"."name" IN ('cart_updated') AND (EXISTS (SELECT 1 AS "anon_1"
 FROM (SELECT unnest(CASE json_type("customer_event"."properties", '$."sku"') WHEN 'ARRAY' THEN CAST(json_extract("customer_event"."properties", '$."sku"') AS JSON[]) ELSE [json_extract("customer_event"."properties", '$."sku"')] END) AS value) AS "element"
 WHERE CASE json_type("element"."value") WHEN 'VARCHAR' THEN json_extract_string("element"."value", '$') END = 'kettle')) AND (EXISTS (SELECT 1 AS "anon_2"
 FROM (SELECT unnest(CASE json_type("customer_event"."properties", '$."total"') WHEN 'ARRAY' THEN CAST(json_extract("customer_event"."properties", '$."total"') AS JSON[]) ELSE [json_extract("customer_event"."properties", '$."total"')] END) AS value) AS "element"
-WHERE CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END < 1000)) AND "customer_event"."occurred_at" < 1781078400000000 AND "customer_event"."profile_id" IS NOT NULL) AS "part_2" JOIN (SELECT "customer_event"."profile_id" AS "profile_id", "customer_event"."occurred_at" AS "at", "customer_event"."id" AS "id"
+WHERE CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END < 1000)) AND "customer_event"."occurred_at" < 1781078400000000 AND "customer_event"."profile_id" IS NOT NULL AND ("customer_event"."profile_id" NOT IN (SELECT "busy_1"."profile_id"
+FROM "busy_1"))),
+"sequence_1" AS
+(SELECT DISTINCT "sequence_1_part_1"."profile_id" AS "profile_id"
+FROM "sequence_1_2" JOIN (SELECT "customer_event"."profile_id" AS "profile_id", "customer_event"."occurred_at" AS "at", "customer_event"."id" AS "id"
 FROM "customer_event"
 WHERE "customer_event"."name" IN ('cart_updated') AND (EXISTS (SELECT 1 AS "anon_3"
 FROM (SELECT unnest(CASE json_type("customer_event"."properties", '$."sku"') WHEN 'ARRAY' THEN CAST(json_extract("customer_event"."properties", '$."sku"') AS JSON[]) ELSE [json_extract("customer_event"."properties", '$."sku"')] END) AS value) AS "element"
 WHERE CASE json_type("element"."value") WHEN 'VARCHAR' THEN json_extract_string("element"."value", '$') END = 'green-tea')) AND (EXISTS (SELECT 1 AS "anon_4"
 FROM (SELECT unnest(CASE json_type("customer_event"."properties", '$."total"') WHEN 'ARRAY' THEN CAST(json_extract("customer_event"."properties", '$."total"') AS JSON[]) ELSE [json_extract("customer_event"."properties", '$."total"')] END) AS value) AS "element"
-WHERE CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END >= 1000)) AND "customer_event"."occurred_at" < 1781078400000000 AND "customer_event"."profile_id" IS NOT NULL) AS "part_1" ON "part_1"."profile_id" = "part_2"."profile_id" AND ("part_2"."at" > "part_1"."at" OR "part_2"."at" = "part_1"."at" AND "part_2"."id" > "part_1"."id") AND "part_2"."at" - "part_1"."at" < 259200000000
-WHERE ("part_2"."profile_id" NOT IN (SELECT "busy_1"."profile_id"
-FROM "busy_1")) UNION SELECT "level_2"."profile_id" AS "profile_id"
+WHERE CASE WHEN json_type("element"."value") IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') THEN CAST(json_extract_string("element"."value", '$') AS DOUBLE) END >= 1000)) AND "customer_event"."occurred_at" < 1781078400000000 AND "customer_event"."profile_id" IS NOT NULL) AS "sequence_1_part_1" ON "sequence_1_part_1"."profile_id" = "sequence_1_2"."profile_id" AND ("sequence_1_2"."at" > "sequence_1_part_1"."at" OR "sequence_1_2"."at" = "sequence_1_part_1"."at" AND "sequence_1_2"."id" > "sequence_1_part_1"."id") AND "sequence_1_2"."ended" - "sequence_1_part_1"."at" < 259200000000 UNION SELECT "level_2"."profile_id" AS "profile_id"
 FROM (SELECT "level_1"."profile_id" AS "profile_id", "level_1"."at" AS "at", "level_1"."id" AS "id", CASE WHEN "level_1"."is_2" THEN max(CASE WHEN "level_1"."is_1" THEN "level_1"."at" END) OVER (PARTITION BY "level_1"."profile_id" ORDER BY "level_1"."at", "level_1"."id" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) END AS "began"
 FROM (SELECT "customer_event"."profile_id" AS "profile_id", "customer_event"."occurred_at" AS "at", "customer_event"."id" AS "id", "customer_event"."name" IN ('cart_updated') AND (EXISTS (SELECT 1 AS "anon_5"
 FROM (SELECT unnest(CASE json_type("customer_event"."properties", '$."sku"') WHEN 'ARRAY' THEN CAST(json_extract("customer_event"."properties", '$."sku"') AS JSON[]) ELSE [json_extract("customer_event"."properties", '$."sku"')] END) AS value) AS "element"
