@@ -109,11 +109,8 @@ def ask_snapshot(folder: Path, people: int) -> Figures:
 
 def follow_touched(folder: Path, people: int) -> Figures:
     """Build the membership of all twenty, touch a twentieth of the people, and follow until nobody waits."""
-    from segments.refresh import refresh_all
-
     with open_world(folder) as runtime:
-        refresh_s = _timed(lambda: refresh_all(runtime, now=NOW))
-        follow_all(runtime, NOW)
+        refresh_s = _timed(lambda: follow_all(runtime, NOW))
         touch_some(runtime, _some(people), "incremental")
         begun = time.perf_counter()
         evaluated = follow_all(runtime, _LATER, is_measured=True)

@@ -105,7 +105,8 @@ def _waiting(connection: Connection, plan: Plan, built: Built, mark: Mark, now: 
     if touched is None:
         raise ConflictError(f"more than {_MOST_WAITING:,} changes wait to be followed: audit when they are.")
     low, high = min(mark.followed_to, now), max(mark.asked_at, now)
-    return touched | sweep(connection, timing_of_all(plan, built.followed), low, high, _EVERYTHING).ids
+    timing = timing_of_all(plan, built.followed)
+    return touched | sweep(connection, timing, low, high, read=mark.positions.events, limit=_EVERYTHING).ids
 
 
 def _asked_at(connection: Connection) -> dict[str, datetime]:

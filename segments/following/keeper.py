@@ -17,7 +17,7 @@ from core.runtime import Runtime
 from segments.following.faults import EVERYBODY, Fault, record_faults
 from segments.following.plan import Plan, find_built, load_plan
 from segments.following.tick import LIMIT, FollowResult, follow_touched
-from segments.mark import Mark, latest_positions, lock_mark, save_mark
+from segments.mark import Mark, find_mark, latest_positions, lock_mark, save_mark
 from segments.membership_writes import Moved
 from segments.refresh import RefreshResult, refresh_all
 from segments.tables import segment_fault
@@ -42,10 +42,14 @@ def follow(runtime: Runtime, now: datetime | None = None, *, limit: int = LIMIT)
                 select(fault.segment).where(fault.profile_id == EVERYBODY, fault.found_at > instant - _RESTS)
             )
         )
-    moved = _ask_everybody(runtime, sorted((built.unbuilt | built.due) - resting), instant)
+        is_first = find_mark(connection) is None
+    if is_first:
+        moved = _start_anew(runtime, plan, resting, instant)
+    else:
+        moved = _ask_everybody(runtime, sorted((built.unbuilt | built.due) - resting), instant)
     _tell_unfit(runtime, plan, resting, instant)
     with runtime.database.transaction() as connection:
-        result = follow_touched(connection, plan, instant, vault=runtime.vault, limit=limit)
+        result = follow_touched(connection, runtime, plan, instant, limit=limit)
     if result.needs_everybody:
         moved += _start_anew(runtime, plan, resting, instant)
     return replace(result, entered=result.entered + moved.entered, left=result.left + moved.left)

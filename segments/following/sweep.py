@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, Connection, select, type_coerce
 
 from core.clock import from_micros
+from core.cursors import Position, up_to
 from customers.tables import IdentityKind, consent_entry, customer_event, identity
 from segments.language.timing import Timing
 from tracking.engagement import unsettled_people
@@ -31,10 +32,13 @@ class Swept:
     reached: datetime
 
 
-def sweep(connection: Connection, timing: Timing, since: datetime, until: datetime, limit: int) -> Swept:
+def sweep(
+    connection: Connection, timing: Timing, since: datetime, until: datetime, *, read: Position, limit: int
+) -> Swept:
     """Everybody whose answer can differ between `since` and `until` (`since` ≤ `until`) although no row came.
 
-    With more than about `limit` rows of one window it stops at an earlier instant, which is later than `since`.
+    Events behind `read` are passed over: whose they are is asked about when the cursor comes to them. With more than
+    about `limit` rows of one window it stops at an earlier instant, which is later than `since`.
     """
     if since >= until:
         return Swept(frozenset(), until)
@@ -45,6 +49,7 @@ def sweep(connection: Connection, timing: Timing, since: datetime, until: dateti
         query = (
             select(event.profile_id, type_coerce(event.occurred_at, BigInteger()).label("at"))
             .where(event.name.in_(sorted(names)), event.profile_id.is_not(None))
+            .where(up_to(connection, customer_event, read))
             .order_by(event.occurred_at)
         )
         crossing = query.where(event.occurred_at >= since - within, event.occurred_at < until - within)

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from core.vault import Vault
-from segments.following.evaluate import Questions
+from core.runtime import Runtime
+from segments.following.evaluate import Questions, readers
 from segments.following.faults import clear_faults, record_faults
 from segments.following.plan import Built, Plan, find_built, timing_of_all
 from segments.following.sweep import sweep
@@ -44,7 +44,7 @@ class FollowResult:
 
 
 def follow_touched(
-    connection: Connection, plan: Plan, now: datetime, *, vault: Vault | None = None, limit: int = LIMIT
+    connection: Connection, runtime: Runtime, plan: Plan, now: datetime, *, limit: int = LIMIT
 ) -> FollowResult:
     """Bring the memberships of people who changed to `now`, as far as `limit` goes; see `plan`."""
     mark = lock_mark(connection)
@@ -55,12 +55,13 @@ def follow_touched(
     if touched.too_many:
         return FollowResult(needs_everybody=True, behind=True)
     low, high = min(mark.followed_to, now), max(mark.asked_at, now)
-    swept = sweep(connection, timing_of_all(plan, built.followed), low, high, limit)
+    timing = timing_of_all(plan, built.followed)
+    swept = sweep(connection, timing, low, high, read=mark.positions.events, limit=limit)
     is_forward = high == now
     if not is_forward and swept.reached < high:
         return FollowResult(needs_everybody=True, behind=True)  # the clock was set back by far
     people = sorted(touched.ids | swept.ids)
-    moved = _ask(connection, plan, built, people, now, vault)
+    moved = _ask(connection, runtime, plan, built, people, now)
     reached = swept.reached if is_forward else now
     after = Mark(touched.positions, reached, now)
     is_news = bool(people) or after.positions != mark.positions or reached < now or not is_forward
@@ -79,13 +80,16 @@ def follow_touched(
 
 
 def _ask(
-    connection: Connection, plan: Plan, built: Built, people: Sequence[int], now: datetime, vault: Vault | None
+    connection: Connection, runtime: Runtime, plan: Plan, built: Built, people: Sequence[int], now: datetime
 ) -> Moved:
     if not people or not built.followed:
         return Moved()
     slugs = sorted(built.followed)
-    questions = Questions(connection, slugs, now=now, workspace=plan.workspace, segments=plan.rules, vault=vault)
-    answers = questions.ask(people)
+    with readers(connection, runtime.database, len(people)) as connections:
+        questions = Questions(
+            connections, slugs, now=now, workspace=plan.workspace, segments=plan.rules, vault=runtime.vault
+        )
+        answers = questions.ask(people)
     moved = move_members(connection, answers.moves, now)
     clear_faults(connection, slugs, people)
     if answers.faults:

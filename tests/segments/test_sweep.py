@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
+from core.cursors import Position
 from core.database import Database
 from customers.tables import consent_entry, customer_event, identity, profile
 from segments.following.sweep import sweep
@@ -17,6 +18,7 @@ from tests.segments.people import DAY, NOW, consent_row, event_row, identity_row
 MICRO = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
 VIEWS = windowed(["page_viewed"], DAY)
+LATEST = Position(2**62, 2**62)
 ORDERS = windowed(["order_placed"], 3 * DAY) | windowed(["order_returned"], None)
 
 
@@ -35,7 +37,7 @@ def happen(database: Database, *instants: timedelta) -> None:
 def test_an_event_is_met_when_it_leaves_its_window(database: Database, after: timedelta, is_swept: bool) -> None:
     happen(database, after)
     with database.read() as connection:
-        assert sweep(connection, VIEWS, NOW, NOW + SECOND, 100).ids == ({1} if is_swept else set())
+        assert sweep(connection, VIEWS, NOW, NOW + SECOND, read=LATEST, limit=100).ids == ({1} if is_swept else set())
 
 
 @pytest.mark.parametrize(("after", "is_swept"), [(-MICRO, False), (timedelta(), True), (SECOND, False)])
@@ -44,7 +46,7 @@ def test_an_event_is_met_when_it_ceases_to_be_of_the_future(
 ) -> None:
     happen(database, after)
     with database.read() as connection:
-        assert sweep(connection, VIEWS, NOW, NOW + SECOND, 100).ids == ({1} if is_swept else set())
+        assert sweep(connection, VIEWS, NOW, NOW + SECOND, read=LATEST, limit=100).ids == ({1} if is_swept else set())
 
 
 def test_a_sweep_comes_to_its_end_in_pieces_when_many_are_met(database: Database) -> None:
@@ -53,12 +55,21 @@ def test_a_sweep_comes_to_its_end_in_pieces_when_many_are_met(database: Database
     met: set[int] = set()
     with database.read() as connection:
         while since < until:
-            found = sweep(connection, VIEWS, since, until, 5)
+            found = sweep(connection, VIEWS, since, until, read=LATEST, limit=5)
             assert found.reached > since
             met |= found.ids
             since, pieces = found.reached, pieces + 1
     assert met == set(range(1, 32))
     assert pieces < 20
+
+
+def test_an_event_is_left_to_the_cursor_when_that_has_not_come_to_it(database: Database) -> None:
+    happen(database, timedelta(), timedelta(), timedelta())
+    with database.read() as connection:
+        event = customer_event.c
+        second = connection.execute(select(event.transaction_no, event.id).where(event.profile_id == 2)).one()
+        found = sweep(connection, VIEWS, NOW, NOW + SECOND, read=Position(*second), limit=100)
+    assert found.ids == {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +82,7 @@ def test_a_person_is_met_when_their_consent_runs_out(database: Database, after: 
         connection.execute(insert(identity), [identity_row(1, 1, "email", "email-1")])
         connection.execute(insert(consent_entry), [grant])
     with database.read() as connection:
-        found = sweep(connection, Timing(expires=True), NOW, NOW + SECOND, 100)
+        found = sweep(connection, Timing(expires=True), NOW, NOW + SECOND, read=LATEST, limit=100)
     assert found.ids == ({1} if is_swept else set())
 
 
