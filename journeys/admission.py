@@ -58,7 +58,7 @@ class Candidate:
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
-    def enrolment_id(self) -> str:
+    def enrolment_uid(self) -> str:
         return derived_id(self.journey.slug, self.profile_id, self.key or "", self.occurrence)
 
     def entered_at(self, now: datetime) -> datetime:
@@ -70,7 +70,8 @@ class Candidate:
 class PastRun:
     """An earlier or present run of the same profile in the same journey, whatever its version."""
 
-    id: str
+    id: int
+    uid: str
     key: str
     status: EnrolmentStatus
     entered_at: datetime
@@ -82,7 +83,7 @@ class Admit:
     """Let in, after ending the runs `restarts`. `run_no` counts the profile's runs of this journey from 1."""
 
     run_no: int
-    restarts: tuple[str, ...] = ()
+    restarts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

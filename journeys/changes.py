@@ -47,7 +47,7 @@ def look_at_changes(connection: Connection, scene: Scene) -> Moved:
     return total
 
 
-def _concerned(scene: Scene, since: datetime) -> Select[tuple[str]]:
+def _concerned(scene: Scene, since: datetime) -> Select[tuple[int]]:
     slugs = sorted({slug for (slug, _), interest in scene.catalogue.interests.items() if interest.any_exit})
     waits = exists().where(
         event_wait.c.enrolment_id == enrolment.c.id, event_wait.c.event_name.in_([ANY_EVENT, PROFILE_CHANGE])

@@ -6,8 +6,14 @@ them over.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, and_, delete, or_, select
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Connection, Row, delete, select
+
+from core.bulk import among
 from customers.tables import ProfileStatus, profile
 from journeys.advancing import Moved, advance_all
 from journeys.answers import Scene
@@ -25,7 +31,7 @@ def has_due(connection: Connection, scene: Scene) -> bool:
 
 def fire_due(connection: Connection, scene: Scene, limit: int = BATCH) -> tuple[int, Moved]:
     """Let the next due timers act, each enrolment's earliest; answers how many there were."""
-    first: dict[str, Row[tuple[str, str]]] = {}
+    first: dict[int, Row[tuple[int, str]]] = {}
     for row in _due(connection, scene, limit):
         first.setdefault(row.enrolment_id, row)
     waiting = load_enrolments(connection, scene.vault, first, wait=False)
@@ -37,14 +43,22 @@ def fire_due(connection: Connection, scene: Scene, limit: int = BATCH) -> tuple[
     ]
     if not mine:
         return 0, Moved()
-    # A timer that fires is gone; whoever goes on waiting sets it again.
-    fired = or_(*(and_(timer.c.enrolment_id == row.enrolment_id, timer.c.kind == row.kind) for row in mine))
-    connection.execute(delete(timer).where(fired))
-    moves = [(waiting[row.enrolment_id], Due(TimerKind(row.kind))) for row in mine]
-    return len(mine), advance_all(connection, scene, moves)
+    moved = advance_all(connection, scene, [(waiting[row.enrolment_id], Due(TimerKind(row.kind))) for row in mine])
+    _drop_fired(connection, mine, scene.now)
+    return len(mine), moved
 
 
-def _due(connection: Connection, scene: Scene, limit: int) -> list[Row[tuple[str, str]]]:
+def _drop_fired(connection: Connection, fired: Sequence[Row[Any]], now: datetime) -> None:
+    """A timer that has fired is gone; whoever goes on waiting has set it to a later instant."""
+    owners: dict[str, list[int]] = defaultdict(list)
+    for row in fired:
+        owners[row.kind].append(row.enrolment_id)
+    for kind, ids in owners.items():
+        those = (timer.c.kind == kind, timer.c.due_at <= now, among(connection, timer.c.enrolment_id, ids))
+        connection.execute(delete(timer).where(*those))
+
+
+def _due(connection: Connection, scene: Scene, limit: int) -> list[Row[tuple[int, str]]]:
     query = (
         select(timer.c.enrolment_id, timer.c.kind)
         .join(enrolment, enrolment.c.id == timer.c.enrolment_id)

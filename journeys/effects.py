@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, delete
 
 from campaigns.message_context import skus_of_entry
-from core.database import batches, insert_ignore, upsert
+from core.bulk import among, insert_few
+from core.clock import to_micros
+from core.database import insert_ignore
 from core.errors import PostilionError
 from customers.log import NewEvent, append_events
 from customers.profiles import set_attributes_of_all
@@ -42,7 +44,6 @@ from recommender.offers import OfferDecision, decide_offers
 
 _log = logging.getLogger("postilion.journeys")
 _SOURCE = "journeys"
-_BATCH = 500
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
     save_enrolments(connection, vault, after, scene.catalogue.journeys)
     append_journal(connection, ((item.enrolment, item.journal) for item in transitions), now)
     for owner, cancelled in _all(transitions, CancelMessages):
-        cancel_messages(connection, owner.id, now, cancelled.reason)
+        cancel_messages(connection, owner.uid, now, cancelled.reason)
     enqueue(connection, vault, [_message(scene, owner, item) for owner, item in _all(transitions, EnqueueMessage)], now)
     _set_timers(connection, transitions)
     _set_waits(connection, transitions)
@@ -94,7 +95,7 @@ def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessa
         template=effect.template,
         origin_kind=OriginKind.JOURNEY,
         origin=owner.journey,
-        origin_id=owner.id,
+        origin_id=owner.uid,
         due_at=effect.due_at,
         kind=MessageKind(effect.kind),
         sender=effect.sender,
@@ -108,38 +109,37 @@ def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessa
 
 def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> None:
     """Of several settings of one timer the last counts."""
-    last: dict[tuple[str, str], datetime | None] = {}
+    last: dict[tuple[int, str], datetime | None] = {}
     for item in transitions:
         for effect in item.effects:
             if isinstance(effect, SetTimer):
                 last[item.enrolment.id, effect.kind.value] = effect.due_at
             elif isinstance(effect, ClearTimers):
                 last.update(((item.enrolment.id, kind.value), None) for kind in effect.kinds)
-    cleared: dict[str, list[str]] = defaultdict(list)
+    cleared: dict[str, list[int]] = defaultdict(list)
+    rows = []
     for (owner, kind), due_at in last.items():
         if due_at is None:
             cleared[kind].append(owner)
+        else:
+            rows.append((owner, kind, to_micros(due_at)))
     for kind, owners in cleared.items():
-        for some in batches(owners, _BATCH):
-            connection.execute(delete(timer).where(timer.c.kind == kind, timer.c.enrolment_id.in_(some)))
-    rows = [
-        {"enrolment_id": owner, "kind": kind, "due_at": due_at}
-        for (owner, kind), due_at in last.items()
-        if due_at is not None
-    ]
-    upsert(connection, timer, rows, key=["enrolment_id", "kind"], update=["due_at"])
+        connection.execute(delete(timer).where(timer.c.kind == kind, among(connection, timer.c.enrolment_id, owners)))
+    again = "(enrolment_id, kind) DO UPDATE SET due_at = excluded.due_at"
+    insert_few(connection, timer, ("enrolment_id", "kind", "due_at"), rows, on_conflict=again)
 
 
 def _set_waits(connection: Connection, transitions: Sequence[Transition]) -> None:
     last = {owner.id: (owner.profile_id, effect.names) for owner, effect in _all(transitions, WaitFor)}
-    for some in batches(list(last), _BATCH):
-        connection.execute(delete(event_wait).where(event_wait.c.enrolment_id.in_(some)))
+    if not last:
+        return
+    connection.execute(delete(event_wait).where(among(connection, event_wait.c.enrolment_id, list(last))))
     rows = [
-        {"enrolment_id": owner, "item_no": number, "event_name": name, "profile_id": profile_id}
+        (owner, number, name, profile_id)
         for owner, (profile_id, names) in last.items()
         for number, name in enumerate(dict.fromkeys(name for _, name in names), start=1)
     ]
-    insert_ignore(connection, event_wait, rows)
+    insert_few(connection, event_wait, ("enrolment_id", "item_no", "event_name", "profile_id"), rows)
 
 
 def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
@@ -168,7 +168,7 @@ def _task(owner: Enrolment, effect: CreateTask) -> NewTask:
         assignee=effect.assignee,
         priority=Priority(effect.priority),
         due_at=effect.due_at,
-        origin=TaskOrigin(OriginKind.JOURNEY, owner.journey, owner.id, effect.step),
+        origin=TaskOrigin(OriginKind.JOURNEY, owner.journey, owner.uid, effect.step),
     )
 
 
@@ -178,12 +178,12 @@ def _event(owner: Enrolment, effect: EmitEvent, now: datetime) -> NewEvent:
 
 def _decide_offers(
     connection: Connection, transitions: Sequence[Transition], now: datetime
-) -> dict[str, dict[str, Any]]:
+) -> dict[int, dict[str, Any]]:
     """What each enrolment was offered, by step. Of several offers the first that has something is taken."""
     waiting: dict[DecideOffer, list[Enrolment]] = defaultdict(list)
     for owner, effect in _all(transitions, DecideOffer):
         waiting[effect].append(owner)
-    results: dict[str, dict[str, Any]] = defaultdict(dict)
+    results: dict[int, dict[str, Any]] = defaultdict(dict)
     for effect, owners in waiting.items():
         chosen: dict[int, OfferDecision] = {}
         for slug in effect.offers:

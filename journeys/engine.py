@@ -326,8 +326,8 @@ class _Walk:
 
     def _emit(self, name: str, **properties: str) -> None:
         enrolment = self.enrolment
-        named = {"journey": enrolment.journey, "version": enrolment.version, "enrolment_id": enrolment.id}
-        self.run.effects.append(EmitEvent(name, f"{name}:{enrolment.id}", {**named, **properties}))
+        named = {"journey": enrolment.journey, "version": enrolment.version, "enrolment_id": enrolment.uid}
+        self.run.effects.append(EmitEvent(name, f"{name}:{enrolment.uid}", {**named, **properties}))
 
     def transition(self) -> Transition:
         run, before = self.run, self.enrolment
@@ -335,6 +335,7 @@ class _Walk:
         at_the_end = before.step if self.status is EnrolmentStatus.ENDED else None
         after = Enrolment(
             id=before.id,
+            uid=before.uid,
             journey=before.journey,
             version=before.version,
             profile_id=before.profile_id,
@@ -344,7 +345,7 @@ class _Walk:
             step=self.step.id if self.step is not None else at_the_end,
             state=run.state(),
             entry=before.entry,
-            results=run.results,
+            results=run.results.final,
             step_entered_at=run.step_entered_at,
             ended_at=self.now if has_ended else before.ended_at,
             end_reason=self.end_reason,

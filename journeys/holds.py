@@ -11,6 +11,7 @@ from delivery.tables import MessageStatus, OriginKind, message
 from journeys.advancing import Moved, advance_all
 from journeys.answers import Scene
 from journeys.enrolments import load_enrolments
+from journeys.tables import enrolment
 from journeys.transition import Enrolment, HoldEnded
 
 _BATCH = 500
@@ -29,9 +30,10 @@ def ask_again(connection: Connection, scene: Scene) -> Moved:
     return advance_all(connection, scene, moves)
 
 
-def _ended(scene: Scene) -> Select[tuple[str]]:
+def _ended(scene: Scene) -> Select[tuple[int]]:
     return (
-        select(message.c.origin_id)
+        select(enrolment.c.id)
+        .join(message, message.c.origin_id == enrolment.c.uid)
         .where(
             message.c.status == MessageStatus.DUE.value,
             message.c.due_at <= scene.now,

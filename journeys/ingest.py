@@ -17,7 +17,7 @@ from customers.log import LoggedEvent, read_log
 from customers.tables import customer_event
 from journeys.advancing import Moved, advance_all
 from journeys.answers import Scene, as_event
-from journeys.enrolments import find_enrolments, load_enrolments
+from journeys.enrolments import find_enrolments, find_ids, load_enrolments
 from journeys.questions import Event
 from journeys.steps.contract import ANY_EVENT
 from journeys.steps.messages import ENDINGS
@@ -87,12 +87,12 @@ def _waves(scene: Scene, rows: Sequence[LoggedEvent]) -> Iterator[list[tuple[int
         depth += 1
 
 
-def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event]], new: set[str]) -> Moved:
+def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event]], new: set[int]) -> Moved:
     """Tell those who are inside what happened; who has just come in knows it already."""
     events = dict(wave)
     if not events:
         return Moved()
-    wanted = _concerned(connection, scene, events) | _waiting(connection, events) | _owners(wave)
+    wanted = _concerned(connection, scene, events) | _waiting(connection, events) | find_ids(connection, _owners(wave))
     inside = load_enrolments(connection, scene.vault, wanted - new)
     paused = scene.catalogue.paused
     moves = [
@@ -103,7 +103,7 @@ def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event
     return advance_all(connection, scene, moves)
 
 
-def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -> set[str]:
+def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -> set[int]:
     """Those whose journey has a goal or an exit that the event may be; a goal counts after the end as well."""
     interests = scene.catalogue.interests
     names = {event.name for event in events.values()}
@@ -128,7 +128,7 @@ def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -
     }
 
 
-def _waiting(connection: Connection, events: dict[int, Event]) -> set[str]:
+def _waiting(connection: Connection, events: dict[int, Event]) -> set[int]:
     names = sorted({event.name for event in events.values()} | {ANY_EVENT})
     query = select(event_wait.c.enrolment_id, event_wait.c.profile_id, event_wait.c.event_name).where(
         event_wait.c.profile_id.in_(sorted(events)), event_wait.c.event_name.in_(names)
@@ -141,7 +141,7 @@ def _waiting(connection: Connection, events: dict[int, Event]) -> set[str]:
 
 
 def _owners(wave: Sequence[tuple[int, Event]]) -> set[str]:
-    """The enrolments whose message has come to its end."""
+    """The uids of enrolments whose message has come to its end."""
     return {
         str(event.properties["origin_id"])
         for _, event in wave

@@ -64,7 +64,7 @@ def _ours() -> Any:
     return select(pause_table.c.scope, pause_table.c.since).where(pause_table.c.cause == CAUSE)
 
 
-def _inside(connection: Connection, slug: str) -> Sequence[str]:
+def _inside(connection: Connection, slug: str) -> Sequence[int]:
     query = select(enrolment.c.id).where(enrolment.c.journey == slug, enrolment.c.status != EnrolmentStatus.ENDED.value)
     return list(connection.scalars(query.order_by(enrolment.c.id)))
 

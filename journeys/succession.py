@@ -107,11 +107,12 @@ def _hand_over_runs(connection: Connection, runtime: Runtime, concerned: Collect
         advance_all(connection, scene, [(one, Succeeded(one.journey in paused)) for one in going_on.values()])
 
 
-def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[str], list[str]]:
+def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[int], list[int]]:
     """Of the runs under way that change hands, those that go on and those that the new owner has one of already."""
     new_owner = {(move.old, move.first): move.new for move in moves}
     columns = (
         enrolment.c.id,
+        enrolment.c.uid,
         enrolment.c.profile_id,
         enrolment.c.origin_profile_id,
         enrolment.c.journey,
@@ -124,7 +125,7 @@ def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[str],
         for row in connection.execute(
             select(*columns)
             .where(enrolment.c.profile_id.in_(some), _LIVE)
-            .order_by(enrolment.c.entered_at, enrolment.c.id)
+            .order_by(enrolment.c.entered_at, enrolment.c.uid)
         )
     ]
     changing = {
@@ -133,8 +134,8 @@ def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[str],
         if (owner := new_owner.get((row.profile_id, row.origin_profile_id or row.profile_id))) is not None
     }
     taken = {(row.profile_id, row.journey, row.key) for row in rows if row.id not in changing}
-    staying: list[str] = []
-    surplus: list[str] = []
+    staying: list[int] = []
+    surplus: list[int] = []
     for row in rows:
         if row.id in changing:
             place = (changing[row.id], row.journey, row.key)

@@ -24,7 +24,8 @@ class EnrolmentStatus(StrEnum):
 enrolment = Table(
     "enrolment",
     metadata,
-    Column("id", String(36), primary_key=True),
+    Column("id", Id, primary_key=True),  # as people come: those who came together lie together, and so do their timers
+    Column("uid", String(36), nullable=False, unique=True),  # derived from the occurrence: no one enters by it twice
     Column("journey", String(100), nullable=False),
     Column("version", Integer, nullable=False),
     Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),
@@ -61,7 +62,7 @@ enrolment = Table(
 journal = Table(
     "journal",
     metadata,
-    Column("enrolment_id", String(36), ForeignKey("enrolment.id"), primary_key=True),
+    Column("enrolment_id", Id, ForeignKey("enrolment.id"), primary_key=True, autoincrement=False),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("kind", String(30), nullable=False),
@@ -73,7 +74,7 @@ journal = Table(
 timer = Table(
     "timer",
     metadata,
-    Column("enrolment_id", String(36), ForeignKey("enrolment.id"), primary_key=True),
+    Column("enrolment_id", Id, ForeignKey("enrolment.id"), primary_key=True, autoincrement=False),
     Column("kind", String(20), primary_key=True),  # step | max_stay | goal
     Column("due_at", Instant, nullable=False),
     Index("ix_timer_due_at", "due_at", "enrolment_id"),
@@ -84,7 +85,7 @@ timer = Table(
 event_wait = Table(
     "event_wait",  # who waits for what, found by name and profile instead of by asking everybody
     metadata,
-    Column("enrolment_id", String(36), ForeignKey("enrolment.id"), primary_key=True),
+    Column("enrolment_id", Id, ForeignKey("enrolment.id"), primary_key=True, autoincrement=False),
     Column("item_no", Integer, primary_key=True, autoincrement=False),  # position within the step, from 1
     Column("event_name", String(100), nullable=False),
     Column("profile_id", Id, ForeignKey("profile.id"), nullable=False),

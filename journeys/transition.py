@@ -61,7 +61,8 @@ class EndReason(StrEnum):
 class Enrolment:
     """One profile's passage through one journey version. `step` is where it stands."""
 
-    id: str
+    id: int  # the row's
+    uid: str  # derived from what let the person in
     journey: str
     version: int
     profile_id: int

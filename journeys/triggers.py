@@ -69,7 +69,7 @@ def from_backfill(admitting: Admitting, entry: Entry, profile_id: int) -> Candid
     return Candidate(admitting.journey, entry, profile_id, "", occurrence, BACKFILL, since)
 
 
-def let_in(connection: Connection, scene: Scene, candidates: Sequence[Candidate]) -> tuple[set[str], Moved]:
+def let_in(connection: Connection, scene: Scene, candidates: Sequence[Candidate]) -> tuple[set[int], Moved]:
     """Admit or refuse each candidate and set those in motion who enter; answers the new enrolments.
 
     No profile stands at the door of one journey twice.
@@ -84,7 +84,7 @@ def let_in(connection: Connection, scene: Scene, candidates: Sequence[Candidate]
     refused: list[tuple[Candidate, Refuse]] = []
     for candidate in candidates:
         past = runs[candidate.journey.slug, candidate.profile_id]
-        if any(run.id == candidate.enrolment_id for run in past):
+        if any(run.uid == candidate.enrolment_uid for run in past):
             continue  # this very occurrence was seen before
         person = people[candidate.profile_id]
         standing = Standing(
@@ -105,15 +105,16 @@ def let_in(connection: Connection, scene: Scene, candidates: Sequence[Candidate]
     return new, moved + entering
 
 
-def _enrol(connection: Connection, scene: Scene, admitted: Sequence[tuple[Candidate, Admit]]) -> tuple[set[str], Moved]:
+def _enrol(connection: Connection, scene: Scene, admitted: Sequence[tuple[Candidate, Admit]]) -> tuple[set[int], Moved]:
     held_out = _draw_holdout(connection, scene, [candidate for candidate, _ in admitted])
+    triggers = {candidate.enrolment_uid: candidate.trigger for candidate, _ in admitted}
     fresh = {
-        candidate.enrolment_id: (_enrolment(candidate, decision, held_out, scene.now), candidate)
+        candidate.enrolment_uid: _enrolment(candidate, decision, held_out, scene.now)
         for candidate, decision in admitted
     }
-    new = insert_enrolments(connection, scene.vault, [one for one, _ in fresh.values()])
-    moves = [(one, Entered(candidate.trigger)) for one, candidate in fresh.values() if one.id in new]
-    return new, advance_all(connection, scene, moves)
+    new = insert_enrolments(connection, scene.vault, list(fresh.values()))
+    moved = advance_all(connection, scene, [(one, Entered(triggers[one.uid])) for one in new])
+    return {one.id for one in new}, moved
 
 
 def _enrolment(candidate: Candidate, decision: Admit, held_out: set[Candidate], now: datetime) -> Enrolment:
@@ -121,7 +122,8 @@ def _enrolment(candidate: Candidate, decision: Admit, held_out: set[Candidate], 
     if candidate.event_id is not None:
         state["entry_event"] = candidate.event_id
     return Enrolment(
-        id=candidate.enrolment_id,
+        id=0,
+        uid=candidate.enrolment_uid,
         journey=candidate.journey.slug,
         version=candidate.journey.version,
         profile_id=candidate.profile_id,
@@ -133,7 +135,7 @@ def _enrolment(candidate: Candidate, decision: Admit, held_out: set[Candidate], 
     )
 
 
-def _end_restarted(connection: Connection, scene: Scene, old: Sequence[str]) -> Moved:
+def _end_restarted(connection: Connection, scene: Scene, old: Sequence[int]) -> Moved:
     running = load_enrolments(connection, scene.vault, old)
     return advance_all(connection, scene, [(one, Ended(EndReason.RESTARTED)) for one in running.values()])
 
@@ -217,7 +219,7 @@ def _past_runs(connection: Connection, candidates: Sequence[Candidate]) -> dict[
     slugs = sorted({candidate.journey.slug for candidate in candidates})
     ids = sorted({candidate.profile_id for candidate in candidates})
     for row in find_enrolments(connection, enrolment.c.profile_id.in_(ids), enrolment.c.journey.in_(slugs)):
-        past = PastRun(row.id, row.key, EnrolmentStatus(row.status), row.entered_at, row.end_reason)
+        past = PastRun(row.id, row.uid, row.key, EnrolmentStatus(row.status), row.entered_at, row.end_reason)
         runs[row.journey, row.profile_id].append(past)
     return runs
 
@@ -225,7 +227,7 @@ def _past_runs(connection: Connection, candidates: Sequence[Candidate]) -> dict[
 def _record_refusals(connection: Connection, refused: Sequence[tuple[Candidate, Refuse]], now: datetime) -> None:
     rows = [
         {
-            "key": derived_id("refusal", candidate.enrolment_id),
+            "key": derived_id("refusal", candidate.enrolment_uid),
             "journey": candidate.journey.slug,
             "profile_id": candidate.profile_id,
             "reason": decision.reason.value,

@@ -18,6 +18,7 @@ from delivery.front_matter import TemplateSource
 from journeys.conditions import Ground, holds
 from journeys.model import Journey
 from journeys.questions import ArmOf, Event, Facts, Happened, Question, UnansweredError
+from journeys.sealed_state import Draft, Lazy
 from journeys.steps.contract import Step
 from journeys.transition import Assign, Effect, Enrolment, JournalEntry, JournalKind
 from segments.language.rules import Rule
@@ -42,7 +43,7 @@ class Run:
         self.person = facts.person
         self.journal: list[JournalEntry] = []
         self.effects: list[Effect] = []
-        self.results: dict[str, Any] = dict(enrolment.results)
+        self.results = Draft(enrolment.results)
         self.memo: Mapping[str, Any] | None = enrolment.state.get("waiting")
         self.step_entered_at = enrolment.step_entered_at or now
         self._answers = facts.answers
@@ -87,7 +88,7 @@ class Run:
             outcomes=self.outcomes,
             messages=self.messages,
             own_steps=self.journey.by_id.keys(),
-            tasks={step: str(one["task_id"]) for step, one in self.results.items() if "task_id" in one},
+            tasks=Lazy(lambda: {step: str(one["task_id"]) for step, one in self.results.items() if "task_id" in one}),
         )
 
     @property
@@ -133,7 +134,7 @@ class Run:
         self.journal.append(JournalEntry(kind, data))
 
     def step_run_id(self, step: Step) -> str:
-        return derived_id(self.enrolment.id, step.id, self.visits.get(step.id, 1))
+        return derived_id(self.enrolment.uid, step.id, self.visits.get(step.id, 1))
 
     def state(self) -> dict[str, Any]:
         """The plain part of the enrolment as it stands now; nothing is kept that says nothing."""

@@ -18,7 +18,7 @@ from core.settings import Settings
 from core.vault import Vault
 from journeys.answers import Scene
 from journeys.catalogue import get_catalogue
-from journeys.tables import journal
+from journeys.tables import enrolment, journal
 from journeys.tick import TickResult
 from tests.journeys.conftest import MakeTown
 from tests.journeys.town import Town, at
@@ -58,10 +58,11 @@ def live_through(town: Town) -> list[Any]:
 
 
 def read_journal(town: Town) -> list[Any]:
-    """Everything but the numbers of events, which differ where a killed transaction had taken some."""
+    """Everything but the numbers of rows, which differ where a killed transaction had taken some."""
+    query = select(journal, enrolment.c.uid).join(enrolment, enrolment.c.id == journal.c.enrolment_id)
     with town.runtime.database.read() as connection:
-        rows = connection.execute(select(journal).order_by(journal.c.enrolment_id, journal.c.seq)).all()
-    return [(row.enrolment_id, row.seq, row.at, row.kind, {**row.data, "event": None}) for row in rows]
+        rows = connection.execute(query.order_by(enrolment.c.uid, journal.c.seq)).all()
+    return [(row.uid, row.seq, row.at, row.kind, {**row.data, "event": None}) for row in rows]
 
 
 @pytest.fixture

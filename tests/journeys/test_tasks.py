@@ -138,8 +138,8 @@ def test_a_task_has_an_id_of_its_cause_when_the_engine_is_killed_and_started_aga
     town.work()
     [made] = tasks(town)
     [run] = town.enrolments("alice")
-    assert made.id == derived_id(derived_id(run.id, "call", 1), "task")
-    assert (made.origin.id, made.origin.name) == (run.id, "x") if made.origin else False
+    assert made.id == derived_id(derived_id(run.uid, "call", 1), "task")
+    assert (made.origin.id, made.origin.name) == (run.uid, "x") if made.origin else False
     assert (made.kind, made.priority, made.due_at) == (TaskKind.TO_DO, Priority.NORMAL, None)
 
 

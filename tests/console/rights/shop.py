@@ -274,7 +274,8 @@ def _fill_journeys(connection: Connection, runtime: Runtime, number: int) -> Non
     run = {"entry": {"words": SEALED["run"]}, "steps": {}}
     connection.execute(
         insert(enrolment).values(
-            id="run-1",
+            id=1,
+            uid="run-1",
             journey="welcome",
             version=1,
             profile_id=number,
@@ -286,9 +287,9 @@ def _fill_journeys(connection: Connection, runtime: Runtime, number: int) -> Non
             sealed_state=runtime.vault.seal_document(number, "enrolment.sealed_state", run),
         )
     )
-    connection.execute(insert(journal).values(enrolment_id="run-1", seq=1, at=NOW - DAY, kind="entered"))
-    connection.execute(insert(timer).values(enrolment_id="run-1", kind="step", due_at=NOW + DAY))
-    waits = {"enrolment_id": "run-1", "item_no": 1, "event_name": "product_viewed"}
+    connection.execute(insert(journal).values(enrolment_id=1, seq=1, at=NOW - DAY, kind="entered"))
+    connection.execute(insert(timer).values(enrolment_id=1, kind="step", due_at=NOW + DAY))
+    waits = {"enrolment_id": 1, "item_no": 1, "event_name": "product_viewed"}
     connection.execute(insert(event_wait).values(profile_id=number, **waits))
     arm = {"seed": "s", "test": "welcome/holdout", "arm": "treated", "version": 1}
     connection.execute(insert(assignment).values(profile_id=number, **arm))
