@@ -104,15 +104,14 @@ def add_calendar(start: datetime, duration: Duration, zone: ZoneInfo) -> datetim
     counted from `start`; then the elapsed part passes. A wall clock that is skipped or repeated is resolved
     as by `at_local`.
     """
-    moved = start.astimezone(UTC)
-    if duration.has_date_part:
-        wall = start.astimezone(zone)
-        months = wall.year * 12 + wall.month - 1 + 12 * duration.years + duration.months
-        year, month = months // 12, months % 12 + 1
-        day = min(wall.day, monthrange(year, month)[1])
-        there = date(year, month, day) + timedelta(weeks=duration.weeks, days=duration.days)
-        moved = at_local(there, wall.time(), zone)
-    return moved + duration.elapsed_part
+    if not duration.has_date_part:
+        return start.astimezone(UTC) + duration.elapsed_part
+    wall = start.astimezone(zone)
+    months = wall.year * 12 + wall.month - 1 + 12 * duration.years + duration.months
+    year, month = months // 12, months % 12 + 1
+    day = min(wall.day, monthrange(year, month)[1])
+    there = date(year, month, day) + timedelta(weeks=duration.weeks, days=duration.days)
+    return at_local(there, wall.time(), zone) + duration.elapsed_part
 
 
 def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:

@@ -24,7 +24,7 @@ from delivery.worker import DeliveryWorker
 from examples.commands import set_sandbox_clock
 from examples.shop.mailbox import Mailbox
 from examples.shop.recipients import Recipients
-from journeys.tick import tick
+from journeys.tick import tick_until_idle
 from segments.refresh import refresh_all
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
@@ -83,7 +83,7 @@ class World:
         if now.hour == 2:
             refresh_all(self.runtime, now=now)
         self._listen()
-        tick(self.runtime, now)
+        tick_until_idle(self.runtime, now)
         sent = 0
         while (result := worker.deliver(now)).claimed:
             self.delivered += result.counts

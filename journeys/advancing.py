@@ -98,6 +98,7 @@ def _count(outcomes: Any) -> Moved:
     advanced = messages = ended = 0
     for outcome in outcomes:
         advanced += bool(outcome.journal)
-        messages += sum(isinstance(effect, EnqueueMessage) for effect in outcome.effects)
+        for effect in outcome.effects:
+            messages += type(effect) is EnqueueMessage
         ended += outcome.enrolment.end_reason is not None and any(entry.kind == "ended" for entry in outcome.journal)
     return Moved(advanced, messages, ended)

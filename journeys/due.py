@@ -21,7 +21,7 @@ from journeys.enrolments import load_enrolments
 from journeys.tables import enrolment, timer
 from journeys.transition import Due, TimerKind
 
-BATCH = 500
+BATCH = 2_000
 _WAITING = (ProfileStatus.RESTRICTED.value, ProfileStatus.MERGED.value)
 
 

@@ -51,7 +51,8 @@ T = TypeVar("T")
 def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition]) -> list[Enrolment]:
     """Write the transitions and everything they cause; answers the enrolments as they stand then, in the same order."""
     now, vault, workspace = scene.now, scene.vault, scene.catalogue.world.workspace
-    results = _decide_offers(connection, transitions, now)
+    caused = _Caused(transitions)
+    results = _decide_offers(connection, caused, now)
     after = [
         replace(item.enrolment, results={**item.enrolment.results, **results[item.enrolment.id]})
         if item.enrolment.id in results
@@ -60,29 +61,36 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
     ]
     save_enrolments(connection, vault, after, scene.catalogue.journeys)
     append_journal(connection, ((item.enrolment, item.journal) for item in transitions), now)
-    for owner, cancelled in _all(transitions, CancelMessages):
+    for owner, cancelled in caused.of(CancelMessages):
         cancel_messages(connection, owner.uid, now, cancelled.reason)
-    enqueue(connection, vault, [_message(scene, owner, item) for owner, item in _all(transitions, EnqueueMessage)], now)
+    if queued := caused.of(EnqueueMessage):
+        enqueue(connection, vault, [_message(scene, owner, item) for owner, item in queued], now)
     _set_timers(connection, transitions)
-    _set_waits(connection, transitions)
-    _assign(connection, transitions)
-    values: dict[int, dict[str, Any]] = defaultdict(dict)
-    for owner, effect in _all(transitions, SetAttributes):
-        values[owner.profile_id].update(effect.values)
-    set_attributes_of_all(connection, vault, workspace, values, now)
-    create_tasks(
-        connection, vault, workspace, [_task(owner, item) for owner, item in _all(transitions, CreateTask)], now
-    )
-    events = [_event(owner, effect, now) for owner, effect in _all(transitions, EmitEvent)]
-    append_events(connection, vault, workspace, events, now)
+    _set_waits(connection, caused)
+    _assign(connection, caused)
+    if changed := caused.of(SetAttributes):
+        values: dict[int, dict[str, Any]] = defaultdict(dict)
+        for owner, effect in changed:
+            values[owner.profile_id].update(effect.values)
+        set_attributes_of_all(connection, vault, workspace, values, now)
+    if asked := caused.of(CreateTask):
+        create_tasks(connection, vault, workspace, [_task(owner, item) for owner, item in asked], now)
+    if emitted := caused.of(EmitEvent):
+        append_events(connection, vault, workspace, [_event(owner, item, now) for owner, item in emitted], now)
     return after
 
 
-def _all(transitions: Iterable[Transition], kind: type[T]) -> Iterable[tuple[Enrolment, T]]:
-    for item in transitions:
-        for effect in item.effects:
-            if isinstance(effect, kind):
-                yield item.enrolment, effect
+class _Caused:
+    """The effects of many transitions by their kind, each with whose it is."""
+
+    def __init__(self, transitions: Iterable[Transition]) -> None:
+        self._by_kind: dict[type, list[tuple[Enrolment, Any]]] = defaultdict(list)
+        for item in transitions:
+            for effect in item.effects:
+                self._by_kind[type(effect)].append((item.enrolment, effect))
+
+    def of(self, kind: type[T]) -> Sequence[tuple[Enrolment, T]]:
+        return self._by_kind.get(kind, ())
 
 
 def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessage:
@@ -112,9 +120,9 @@ def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> No
     last: dict[tuple[int, str], datetime | None] = {}
     for item in transitions:
         for effect in item.effects:
-            if isinstance(effect, SetTimer):
+            if type(effect) is SetTimer:
                 last[item.enrolment.id, effect.kind.value] = effect.due_at
-            elif isinstance(effect, ClearTimers):
+            elif type(effect) is ClearTimers:
                 last.update(((item.enrolment.id, kind.value), None) for kind in effect.kinds)
     cleared: dict[str, list[int]] = defaultdict(list)
     rows = []
@@ -129,8 +137,8 @@ def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> No
     insert_few(connection, timer, ("enrolment_id", "kind", "due_at"), rows, on_conflict=again)
 
 
-def _set_waits(connection: Connection, transitions: Sequence[Transition]) -> None:
-    last = {owner.id: (owner.profile_id, effect.names) for owner, effect in _all(transitions, WaitFor)}
+def _set_waits(connection: Connection, caused: _Caused) -> None:
+    last = {owner.id: (owner.profile_id, effect.names) for owner, effect in caused.of(WaitFor)}
     if not last:
         return
     connection.execute(delete(event_wait).where(among(connection, event_wait.c.enrolment_id, list(last))))
@@ -142,7 +150,7 @@ def _set_waits(connection: Connection, transitions: Sequence[Transition]) -> Non
     insert_few(connection, event_wait, ("enrolment_id", "item_no", "event_name", "profile_id"), rows)
 
 
-def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
+def _assign(connection: Connection, caused: _Caused) -> None:
     rows = [
         {
             "seed": effect.seed,
@@ -152,7 +160,7 @@ def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
             "version": owner.version,
             "is_contaminated": False,
         }
-        for owner, effect in _all(transitions, Assign)
+        for owner, effect in caused.of(Assign)
     ]
     insert_ignore(connection, assignment, rows)
 
@@ -176,12 +184,10 @@ def _event(owner: Enrolment, effect: EmitEvent, now: datetime) -> NewEvent:
     return NewEvent(effect.name, now, _SOURCE, effect.key, owner.profile_id, effect.properties)
 
 
-def _decide_offers(
-    connection: Connection, transitions: Sequence[Transition], now: datetime
-) -> dict[int, dict[str, Any]]:
+def _decide_offers(connection: Connection, caused: _Caused, now: datetime) -> dict[int, dict[str, Any]]:
     """What each enrolment was offered, by step. Of several offers the first that has something is taken."""
     waiting: dict[DecideOffer, list[Enrolment]] = defaultdict(list)
-    for owner, effect in _all(transitions, DecideOffer):
+    for owner, effect in caused.of(DecideOffer):
         waiting[effect].append(owner)
     results: dict[int, dict[str, Any]] = defaultdict(dict)
     for effect, owners in waiting.items():

@@ -184,7 +184,8 @@ class _Walk:
 
     def _leaves(self) -> bool:
         """Ends the run when one of the journey's exits holds."""
-        if any(self.run.holds(rule) for rule in self.journey.exits):
+        exits = self.journey.exits
+        if exits and any(self.run.holds(rule) for rule in exits):
             self._end(EndReason.EXIT)
             return True
         return False

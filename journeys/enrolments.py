@@ -31,6 +31,7 @@ _NEW = (
 _SAVED = (
     "id", "status", "position", "step", "state", "step_entered_at", "ended_at", "end_reason", "goal_at", "journal_seq",
 )  # fmt: skip
+_EMPTY: Mapping[str, Any] = {}
 _JOURNAL = ("enrolment_id", "seq", "at", "kind", "data")
 
 
@@ -75,8 +76,8 @@ def load_enrolments(
         return {}
     query = select(*_LOADED).where(among(connection, enrolment.c.id, ids)).order_by(enrolment.c.id)
     rows = connection.execute(query.with_for_update(skip_locked=not wait)).all()
-    opener = Opener(vault, [row.origin_profile_id or row.profile_id for row in rows if row.sealed_state is not None])
-    return {row.id: _enrolment(opener, row) for row in rows}
+    opener = Opener(vault, [row.origin_profile_id or row.profile_id for row in rows])
+    return {row[0]: _enrolment(opener, row) for row in rows}
 
 
 def find_enrolments(connection: Connection, *where: ColumnElement[bool]) -> list[Row[Any]]:
@@ -136,37 +137,38 @@ def _ids_by_uid(connection: Connection, uids: Collection[str]) -> dict[str, int]
 
 
 _INSTANTS = ("entered_at", "step_entered_at", "ended_at", "goal_at")
-_LOADED = [
-    type_coerce(column, BigInteger()).label(column.name) if column.name in _INSTANTS else column
-    for column in enrolment.c
-    if column.name != "position"
-]
+_NAMES = (
+    "id", "uid", "journey", "version", "profile_id", "key", "entered_at", "status", "step", "state", "sealed_state",
+    "step_entered_at", "ended_at", "end_reason", "goal_at", "journal_seq", "origin_profile_id",
+)  # fmt: skip
+_LOADED = [type_coerce(enrolment.c[name], BigInteger()) if name in _INSTANTS else enrolment.c[name] for name in _NAMES]
 
 
 def _enrolment(opener: Opener, row: Row[Any]) -> Enrolment:
-    entry: Mapping[str, Any] = {}
-    results: Mapping[str, Any] = {}
-    if row.sealed_state is not None:
-        entry, results = opener.parts(row.origin_profile_id or row.profile_id, row.sealed_state)
+    (
+        number, uid, journey, version, profile_id, key, entered_at, status, step, state, sealed,
+        step_entered_at, ended_at, end_reason, goal_at, journal_seq, origin_profile_id,
+    ) = row  # fmt: skip
+    entry, results = (_EMPTY, _EMPTY) if sealed is None else opener.parts(origin_profile_id or profile_id, sealed)
     return Enrolment(
-        id=row.id,
-        uid=row.uid,
-        journey=row.journey,
-        version=row.version,
-        profile_id=row.profile_id,
-        key=row.key,
-        entered_at=from_micros(row.entered_at),
-        status=_STATUS[row.status],
-        step=row.step,
-        state=row.state,
-        entry=entry,
-        results=results,
-        step_entered_at=_instant(row.step_entered_at),
-        ended_at=_instant(row.ended_at),
-        end_reason=row.end_reason,
-        goal_at=_instant(row.goal_at),
-        journal_seq=row.journal_seq,
-        origin_profile_id=row.origin_profile_id,
+        number,
+        uid,
+        journey,
+        version,
+        profile_id,
+        key,
+        from_micros(entered_at),
+        _STATUS[status],
+        step,
+        state,
+        entry,
+        results,
+        _instant(step_entered_at),
+        _instant(ended_at),
+        end_reason,
+        _instant(goal_at),
+        journal_seq,
+        origin_profile_id,
     )
 
 

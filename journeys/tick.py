@@ -26,6 +26,8 @@ from journeys.holds import ask_again, has_ended_holds
 from journeys.ingest import BATCH, has_news, ingest
 from journeys.lifecycle import has_to_sync, sync_pauses
 
+TIMERS = 2_000  # of one transaction: enough that what a statement costs once is nothing, and over in a blink
+_BATCHES = 10  # of one stage: then the other stages, and delivery, have their turn
 LOCK = 7_204_412  # any number, so long as every process uses the same and nothing else does
 
 
@@ -66,7 +68,9 @@ class _Work:
 
 
 def tick(runtime: Runtime, now: datetime, *, batch: int = BATCH) -> TickResult:
-    """Do what is due at `now`; with nothing to do it costs a few small reads. Safe to run twice, and to be killed."""
+    """Do what is due at `now`, or a good piece of it: call it again until it is idle. With nothing to do it costs a few
+    small reads. Safe to run twice, and to be killed.
+    """
     with runtime.database.read() as connection:
         work = _look(connection, runtime, now)
     total = TickResult()
@@ -79,9 +83,18 @@ def tick(runtime: Runtime, now: datetime, *, batch: int = BATCH) -> TickResult:
     if work.has_changes:
         total += _one(runtime, now, lambda connection, scene: _moved(look_at_changes(connection, scene)))
     if work.has_due or work.has_news or work.has_changes:
-        total += _all(runtime, now, lambda connection, scene: _fire(connection, scene, batch))
+        total += _all(runtime, now, lambda connection, scene: _fire(connection, scene, min(batch * 4, TIMERS)))
     if work.has_ended_holds:
         total += _one(runtime, now, lambda connection, scene: _moved(ask_again(connection, scene)))
+    return total
+
+
+def tick_until_idle(runtime: Runtime, now: datetime) -> TickResult:
+    """Everything that is due at `now`, also what follows from it."""
+    total = done = tick(runtime, now)
+    while not done.is_idle:
+        done = tick(runtime, now)
+        total += done
     return total
 
 
@@ -113,7 +126,7 @@ def _one(runtime: Runtime, now: datetime, work: Callable[[Connection, Scene], Ti
 
 
 def _all(runtime: Runtime, now: datetime, work: Callable[[Connection, Scene], tuple[TickResult, bool]]) -> TickResult:
-    """`work` again and again, a transaction each, until it says that it is through."""
+    """`work` again and again, a transaction each, until it says that it is through, or it was the others' turn."""
     total = TickResult()
     through: list[bool] = []
 
@@ -122,7 +135,7 @@ def _all(runtime: Runtime, now: datetime, work: Callable[[Connection, Scene], tu
         through.append(is_through)
         return result
 
-    while not (through and through[-1]):
+    while not (through and through[-1]) and len(through) < _BATCHES:
         total += _one(runtime, now, once)
     return total
 

@@ -151,4 +151,4 @@ class Run:
             "strange_zone": self.strange_zone,
             "run": self.run_no,
         }
-        return {name: value for name, value in kept.items() if value not in (None, {}, 0)}
+        return {name: value for name, value in kept.items() if value}
