@@ -9,24 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 from sqlalchemy import func, select
 
 import migrations
-
-# from benchmarks.journey_load import follow_events, measure_lateness
 from benchmarks.journey_world import MINUTES, START, fill_town, open_town
 from core.bulk import insert_few, insert_fresh, set_rows
 from core.clock import to_micros
@@ -34,13 +28,14 @@ from core.database import batches
 from core.heap import collect_seldom
 from core.runtime import Runtime
 from journeys.tables import enrolment, journal, timer
-from journeys.tick import tick
+from journeys.tick import tick_until_idle
 
 ROOT = Path(__file__).resolve().parent.parent
 _PEOPLE = 1_000_000
 _MINUTES_MEASURED = 3  # of MINUTES: 60,000 transitions of a million people
 _HOUR = timedelta(hours=1)
 _BATCH = 2_000
+_DAY = 86_400 * 1_000_000  # microseconds
 _PART_S = 3_000
 
 Figures = dict[str, Any]
@@ -50,14 +45,14 @@ def measure_core(folder: Path, people: int, url: str | None) -> Figures:
     """Transitions a second, those of the bare loop, and the bytes that a transition adds to the journal."""
     with open_town(folder, url) as runtime:
         fill_town(runtime, people)
-        tick(runtime, START + timedelta(minutes=1))  # reads what is published
+        tick_until_idle(runtime, START + timedelta(minutes=1))  # reads what is published
         _settle(runtime)
-        tick(runtime, START + _HOUR)
+        tick_until_idle(runtime, START + _HOUR)
         collect_seldom()
         before = _journal_rows(runtime)
         begun, used, count = time.perf_counter(), time.process_time(), 0
         for minute in range(1, 1 + _MINUTES_MEASURED):
-            count += tick(runtime, START + _HOUR + timedelta(minutes=minute)).timers
+            count += tick_until_idle(runtime, START + _HOUR + timedelta(minutes=minute)).timers
         seconds, used = time.perf_counter() - begun, time.process_time() - used
         rows = _journal_rows(runtime) - before
         bare_s, bare_count = _write_bare(runtime, people)
@@ -86,19 +81,14 @@ def _journal_rows(runtime: Runtime) -> int:
 
 
 def _journal_bytes(runtime: Runtime, rows: int) -> float:
-    """What `rows` of the journal take, by the average of the table with its key."""
+    """What `rows` of the journal take: the values alone on SQLite, the whole table on PostgreSQL."""
     with runtime.database.read() as connection:
-        if not runtime.database.is_sqlite:
-            size = connection.exec_driver_sql("SELECT pg_total_relation_size('journal')").scalar_one()
+        if runtime.database.is_sqlite:
+            size = "SELECT sum(length(kind) + length(data) + 8 + 4 + 2 + 8) FROM journal"
         else:
-            pages = "SELECT sum(pgsize) FROM dbstat WHERE name = 'journal'"
-            try:
-                size = connection.exec_driver_sql(pages).scalar_one()
-            except Exception:  # an SQLite without the table of pages: the values alone, and what their kinds take
-                size = connection.exec_driver_sql(
-                    "SELECT sum(length(kind) + length(data) + 8 + 4 + 2 + 8) FROM journal"
-                ).scalar_one()
-        return rows * float(size) / (connection.scalar(select(func.count()).select_from(journal)) or 1)
+            size = "SELECT pg_total_relation_size('journal')"
+        whole = float(connection.exec_driver_sql(size).scalar_one())
+        return rows * whole / (connection.scalar(select(func.count()).select_from(journal)) or 1)
 
 
 def _write_bare(runtime: Runtime, people: int) -> tuple[float, int]:
@@ -118,22 +108,21 @@ def _write_bare(runtime: Runtime, people: int) -> tuple[float, int]:
         "id", "status", "position", "step", "state", "step_entered_at", "ended_at", "end_reason", "goal_at",
         "journal_seq",
     )  # fmt: skip
-    lots = []
-    for some in batches(numbers, _BATCH):
-        lots.append(
-            (
-                [
-                    (number, "active", '["steps",1]', "second", state, at, None, None, None, row.journal_seq)
-                    for number in some
-                ],
-                [
-                    (number, row.journal_seq - 1 + place, at, kind, data)
-                    for number in some
-                    for place, (kind, data) in enumerate(said)
-                ],
-                [(number, "step", at + 86_400_000_000) for number in some],
-            )
+    lots = [
+        (
+            [
+                (number, "active", '["steps",1]', "second", state, at, None, None, None, row.journal_seq)
+                for number in some
+            ],
+            [
+                (number, row.journal_seq - 1 + place, at, kind, data)
+                for number in some
+                for place, (kind, data) in enumerate(said)
+            ],
+            [(number, "step", at + _DAY) for number in some],
         )
+        for some in batches(numbers, _BATCH)
+    ]
     again = "(enrolment_id, kind) DO UPDATE SET due_at = excluded.due_at"
     begun = time.perf_counter()
     for moved, entries, timers in lots:
@@ -142,3 +131,60 @@ def _write_bare(runtime: Runtime, people: int) -> tuple[float, int]:
             insert_fresh(connection, journal, ("enrolment_id", "seq", "at", "kind", "data"), entries)
             insert_few(connection, timer, ("enrolment_id", "kind", "due_at"), timers, on_conflict=again)
     return time.perf_counter() - begun, len(numbers)
+
+
+def measure_sqlite(folder: Path, people: int) -> Figures:
+    migrations.upgrade(f"sqlite:///{folder / 'town.db'}")
+    return measure_core(folder, people, None)
+
+
+def measure_postgresql(folder: Path, people: int) -> Figures:
+    """On a private cluster; without PostgreSQL there is no figure."""
+    from tests import databases
+
+    programs = databases.find_programs()
+    if programs is None:
+        return {}
+    with databases.cluster_folder() as cluster:
+        url = databases.cluster_url(cluster, programs)
+        migrations.upgrade(url)
+        return measure_core(folder, people, url)
+
+
+_PARTS = {"sqlite": measure_sqlite, "postgresql": measure_postgresql}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--scale", type=float, default=1.0, help="a share of the people, for a quick look")
+    parser.add_argument("--only", choices=list(_PARTS), action="append", help="this part alone; may be repeated")
+    parser.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
+    given: Any = parser.parse_args()
+    if given.step:
+        name, folder, people = given.step
+        print(json.dumps(_PARTS[name](Path(folder), int(people))))
+        return
+    people = int(_PEOPLE * given.scale)
+    figures: Figures = {}
+    for part in given.only or list(_PARTS):
+        print(f"{part}, {people:,} people …", flush=True)
+        found = _in_a_process(part, people)
+        figures |= {f"{name}_{part}": figure for name, figure in found.items()}
+        if part == "sqlite":
+            small = _in_a_process(part, people // 10)
+            figures["growth_1m_over_100k"] = found["transition_us"] / small["transition_us"]
+    print(json.dumps({name: round(one, 3) for name, one in figures.items()}))
+
+
+def _in_a_process(part: str, people: int) -> Figures:
+    """The figures of one part in a folder of its own; its remarks go to the terminal."""
+    with tempfile.TemporaryDirectory(prefix="postilion-bench-") as folder:
+        command = [sys.executable, "-m", "benchmarks.journeys", "--step", part, folder, str(people)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=_PART_S, check=True)
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    print(f"  {json.dumps(figures)}", file=sys.stderr, flush=True)
+    return figures
+
+
+if __name__ == "__main__":
+    main()

@@ -115,6 +115,8 @@ def plan_launch(
             channel,
             quiet_hours=campaign.quiet_hours,
             limits=campaign.limits,
+            windows=campaign.windows,
+            closed=campaign.closed,
             ignores_quiet_hours=campaign.ignores_quiet_hours,
             ignores_limits=campaign.ignores_limits,
         )

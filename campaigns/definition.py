@@ -16,9 +16,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.definition_words import (
+    LONGEST_TTL,
+    SHORTEST_TTL,
+    parse_closed,
     parse_headers,
     parse_limits,
     parse_quiet_hours,
+    parse_windows,
     report_unsupported,
 )
 from campaigns.schedule import Schedule
@@ -30,6 +34,7 @@ from core.located import KeyPath, Located
 from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.workspace import Hours, Limit, Workspace
+from delivery.send_window import Closed
 from delivery.tables import MessageKind
 from segments.language.checks import check_population, check_words
 from segments.language.matcher_parser import Report, parse_where
@@ -113,6 +118,9 @@ class Campaign:
     expires_after: Duration | None = None
     quiet_hours: Hours | None = None
     ignores_quiet_hours: bool = False
+    ttl: timedelta | None = None
+    windows: Mapping[str, str] = field(default_factory=dict)
+    closed: tuple[Closed, ...] = ()
     limits: tuple[Limit, ...] = ()
     ignores_limits: bool = False
     throttle: Pace | None = None
@@ -210,6 +218,9 @@ def _read(document: Mapping[str, Any], report: Report, file: str, version: int =
         expires_after=parse_duration(document["expires_after"]) if document.get("expires_after") else None,
         quiet_hours=parse_quiet_hours(document["quiet_hours"]) if document.get("quiet_hours") else None,
         ignores_quiet_hours=document.get("ignore_quiet_hours", False),
+        ttl=_ttl(document["ttl"], report) if "ttl" in document else None,
+        windows=parse_windows(document.get("send_window") or {}, report),
+        closed=parse_closed(document.get("closed") or (), report),
         limits=parse_limits(document.get("limits") or (), report),
         ignores_limits=document.get("ignore_limits", False),
         throttle=_pace(document["throttle"], report) if document.get("throttle") else None,
@@ -293,6 +304,14 @@ def _goal(document: Mapping[str, Any], report: Report) -> Goal | None:
         within=parse_duration(document["within"]).as_elapsed() if document.get("within") else DEFAULT_WINDOW,
         value=document.get("value"),
     )
+
+
+def _ttl(text: str, report: Report) -> timedelta | None:
+    length = parse_duration(text).as_elapsed()
+    if not SHORTEST_TTL <= length <= LONGEST_TTL:
+        report("E103", ("ttl",), "a provider tries for 5 seconds to 72 hours", "write 1h, say")
+        return None
+    return length
 
 
 _PACES = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}

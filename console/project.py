@@ -30,7 +30,8 @@ FOLDERS: Mapping[str, str] = {
 }
 TEMPLATES = "templates"
 _TEMPLATE_SUFFIXES = (".mjml", ".txt")
-_OTHER_FOLDERS = (TEMPLATES, "tests", "imports", "assets", "rejects", "data", "site")
+TESTS = "tests"
+_OTHER_FOLDERS = (TEMPLATES, TESTS, "imports", "assets", "rejects", "data", "site")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Project:
     faults: tuple[Fault, ...]
     partials: tuple[TemplateFile, ...] = ()
     assets: tuple[Asset, ...] = ()
+    tests: tuple[ProjectFile, ...] = ()  # played by `postilion test`, never published
 
     @property
     def enclosures(self) -> Enclosures:
@@ -104,8 +106,14 @@ def load_project(folder: Path) -> Project:
     faults += found
     assets, found = read_assets(folder)
     faults += found
-    faults += _same_names(files)
-    return Project(folder, workspace, tuple(files), templates, tuple(sorted(faults)), partials, assets)
+    tests = []
+    for path in sorted((folder / TESTS).glob("*.y*ml")):
+        file, found = _read(path, "test", folder)
+        faults += found
+        if file is not None:
+            tests.append(file)
+    faults += _same_names([*files, *tests])
+    return Project(folder, workspace, tuple(files), templates, tuple(sorted(faults)), partials, assets, tuple(tests))
 
 
 def read_workspace_slug(folder: Path) -> str:

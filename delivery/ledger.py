@@ -7,7 +7,7 @@ what died as `sending` is unknown, and a marketing message that is unknown is ne
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,7 +40,7 @@ def claim_due(
         message,
         where=[
             or_(
-                and_(message.c.status == MessageStatus.DUE, message.c.due_at <= now),
+                and_(message.c.status == MessageStatus.DUE, message.c.due_at <= now, message.c.asks_again.is_(None)),
                 and_(message.c.status == MessageStatus.CLAIMED, message.c.lease_until <= now),
             ),
             *closed,
@@ -82,13 +82,18 @@ def lock_messages(connection: Connection, message_ids: Collection[str], provider
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a claimed message ends without a call: held until `until`, or skipped or failed for good."""
+    """How a claimed message ends without a call: held until `until`, or skipped or failed for good.
+
+    `asks_again`: when its hold ends, its journey is asked before delivery. `properties` go with its event in the log.
+    """
 
     message_id: str
     status: MessageStatus
     reason: Reason | None = None
     detail: str = ""
     until: datetime | None = None
+    asks_again: bool = False
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def end_claimed(connection: Connection, worker: str, endings: Sequence[Ending], now: datetime) -> None:
@@ -102,13 +107,14 @@ def end_claimed(connection: Connection, worker: str, endings: Sequence[Ending], 
             ending.detail[:500] or None,
             to_micros(ending.until) if ending.until else None,
             None if ending.until else at,
+            ending.asks_again or None,
         )
         for ending in endings
     ]
     update_rows(
         connection,
         message,
-        ("id", "status", "reason", "detail", "due_at?", "ended_at"),
+        ("id", "status", "reason", "detail", "due_at?", "ended_at", "asks_again"),
         rows,
         where=_IS_MINE,
         parameters=(worker,),

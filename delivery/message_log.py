@@ -27,7 +27,9 @@ def log_endings(
 ) -> None:
     """Log what ended without a call; a held message has not ended."""
     events = [
-        message_event(_EVENTS[ending.status], rows[ending.message_id], now, reason=ending.reason)
+        message_event(
+            _EVENTS[ending.status], rows[ending.message_id], now, reason=ending.reason, more=ending.properties
+        )
         for ending in endings
         if ending.until is None
     ]
@@ -47,10 +49,17 @@ def log_outcomes(
 
 
 def message_event(
-    name: str, row: MessageRow, occurred_at: datetime, *, reason: str | None = None, key: str = ""
+    name: str,
+    row: MessageRow,
+    occurred_at: datetime,
+    *,
+    reason: str | None = None,
+    key: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> NewEvent:
     """The event `name` about a message, with what conditions and reports ask for."""
     properties: dict[str, Any] = {
+        **(more or {}),
         "message_id": row.id,
         "channel": row.channel,
         "origin_kind": row.origin_kind,

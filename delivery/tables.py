@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -82,6 +83,7 @@ message = Table(
     Column("reason", String(30)),  # why it was not sent
     Column("detail", String(500)),  # the cause in words, without personal data
     Column("due_at", Instant, nullable=False),  # moves when a message is held
+    Column("asks_again", Boolean),  # true: it was held, and its journey must say that it is still wanted; else None
     Column("first_due_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("claimed_by", String(60)),
@@ -109,6 +111,12 @@ message = Table(
         "due_at",
         sqlite_where=text("status IN ('due', 'claimed', 'sending')"),
         postgresql_where=text("status IN ('due', 'claimed', 'sending')"),
+    ),
+    Index(
+        "ix_message_asks_again",
+        "due_at",
+        sqlite_where=text("asks_again IS NOT NULL AND status = 'due'"),
+        postgresql_where=text("asks_again IS NOT NULL AND status = 'due'"),
     ),
     Index("ix_message_profile_id_sent_at", "profile_id", "sent_at"),
     Index("ix_message_origin_id", "origin_id"),

@@ -26,7 +26,7 @@ from delivery.pipeline.calls import Ready
 from delivery.pipeline.pipeline import Pipeline
 from delivery.policy import Reason
 from delivery.providers.transport import Transport
-from delivery.spreading import spread
+from delivery.spreading import is_spread, spread
 from delivery.tables import MessageStatus
 
 _BATCH_S, _SMALLEST = 4, 16
@@ -122,7 +122,7 @@ class DeliveryWorker:
             takes_synthetic = runtime.settings.reaches_nobody
             gathered = gather_facts(connection, runtime.vault, workspace, rows, now, takes_synthetic=takes_synthetic)
         endings, open_rows = judge(rows, gathered, now)
-        if open_rows and (workspace.domain_pace or workspace.warm_up):
+        if open_rows and is_spread(workspace, open_rows):
             with runtime.database.transaction() as connection:
                 waiting = spread(connection, workspace, open_rows, gathered, now)
             endings += waiting

@@ -25,6 +25,7 @@ from journeys.definition import read_journey
 from journeys.interest import Interest, interest_of
 from journeys.model import Journey, JourneyStatus
 from journeys.steps.run import World
+from journeys.transition import STARTED
 from segments.definition import load_segments, rules_of
 from segments.language.rules import Rule
 
@@ -34,10 +35,18 @@ _KINDS = ("workspace", "segment", "journey", "template")
 
 @dataclass(frozen=True, slots=True)
 class Admitting:
-    """A journey that lets people in; it has been live, in one version or another, since `live_since`."""
+    """A journey that lets people in; it has been live, in one version or another, since `live_since`.
+
+    `started_at` is when it went live first, pauses left aside; None is the same.
+    """
 
     journey: Journey
     live_since: datetime
+    started_at: datetime | None = None
+
+    @property
+    def began_at(self) -> datetime:
+        return self.started_at or self.live_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class Catalogue:
         if any(interest.any_event for interest in interests):
             return None
         entries = {name for one in self.admitting for entry in one.journey.entries for name in entry.names}
-        return frozenset(entries.union(*(interest.names for interest in interests)))
+        return frozenset(entries.union({STARTED}, *(interest.names for interest in interests)))
 
 
 _kept: WeakKeyDictionary[Engine, tuple[tuple[Any, ...], Catalogue]] = WeakKeyDictionary()
@@ -111,7 +120,7 @@ def _load(connection: Connection, before: Catalogue | None) -> Catalogue:
         interests={place: interest_of(journey) for place, journey in journeys.items()},
         newest=newest,
         admitting=tuple(
-            Admitting(journey, _live_since([row for row in rows if row.slug == slug]))
+            _admitting(journey, [row for row in rows if row.slug == slug])
             for slug, journey in newest.items()
             if journey.status is JourneyStatus.LIVE
         ),
@@ -133,11 +142,18 @@ def _parse(row: Row[Any]) -> Journey | None:
     return journey
 
 
-def _live_since(versions: Sequence[Row[Any]]) -> datetime:
-    """When the unbroken row of live versions began that ends in the one in force."""
-    since: datetime = versions[-1].published_at
-    for row in reversed(versions[:-1]):
-        if row.document.get("status") != JourneyStatus.LIVE or row.withdrawn_at is not None:
+def _admitting(journey: Journey, versions: Sequence[Row[Any]]) -> Admitting:
+    """When the unbroken row of live versions began that ends in the one in force, and that of live and paused ones."""
+    live, paused = JourneyStatus.LIVE.value, JourneyStatus.PAUSED.value
+    live_since = _since(versions, (live,)) or versions[-1].published_at
+    return Admitting(journey, live_since, _since(versions, (live, paused)))
+
+
+def _since(versions: Sequence[Row[Any]], statuses: Sequence[str]) -> datetime | None:
+    since: datetime | None = None
+    for row in reversed(versions):
+        if row.document.get("status") not in statuses or (row is not versions[-1] and row.withdrawn_at is not None):
             break
-        since = row.published_at
+        if row.document.get("status") == JourneyStatus.LIVE:
+            since = row.published_at
     return since

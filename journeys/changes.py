@@ -16,6 +16,7 @@ from customers.tables import ProfileStatus, profile
 from journeys.advancing import Moved, advance_all
 from journeys.answers import Scene
 from journeys.enrolments import load_enrolments
+from journeys.holds import judge_anew
 from journeys.steps.contract import ANY_EVENT, PROFILE_CHANGE
 from journeys.tables import EnrolmentStatus, enrolment, event_wait
 from journeys.transition import Nudged
@@ -41,6 +42,8 @@ def look_at_changes(connection: Connection, scene: Scene) -> Moved:
         total += advance_all(
             connection, scene, [(one, Nudged(is_paused=one.journey in paused)) for one in inside.values()]
         )
+    changed = select(profile.c.id).where(profile.c.updated_at >= since - _OVERLAP)
+    judge_anew(connection, connection.scalars(changed).all(), scene.now)
     newest: datetime | None = connection.execute(select(func.max(profile.c.updated_at))).scalar()
     if newest is not None:
         save_position(connection, CURSOR, Position(0, to_micros(newest) + 1))

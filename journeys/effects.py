@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete
 
-from campaigns.message_context import skus_of_entry
 from core.bulk import among, insert_few
 from core.clock import to_micros
 from core.database import insert_ignore
-from core.errors import PostilionError
 from customers.log import NewEvent, append_events
 from customers.profiles import set_attributes_of_all
 from customers.task_tables import Priority, TaskKind
@@ -23,26 +20,30 @@ from customers.tasks import NewTask, TaskOrigin, create_tasks
 from delivery.outbox import NewMessage, cancel_messages, enqueue
 from delivery.tables import MessageKind, OriginKind
 from journeys.answers import Scene
+from journeys.carrying.draws import note_draws
+from journeys.carrying.lists import change_lists
+from journeys.carrying.offers import decide_step_offers
+from journeys.carrying.starts import start_journeys
 from journeys.enrolments import append_journal, save_enrolments
 from journeys.tables import assignment, event_wait, timer
 from journeys.transition import (
     Assign,
     CancelMessages,
+    ChangeList,
     ClearTimers,
     CreateTask,
     DecideOffer,
     EmitEvent,
     EnqueueMessage,
     Enrolment,
+    NoteDraw,
     SetAttributes,
     SetTimer,
+    StartJourney,
     Transition,
     WaitFor,
 )
-from recommender.offer_definition import get_offer
-from recommender.offers import OfferDecision, decide_offers
 
-_log = logging.getLogger("postilion.journeys")
 _SOURCE = "journeys"
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
     """Write the transitions and everything they cause; answers the enrolments as they stand then, in the same order."""
     now, vault, workspace = scene.now, scene.vault, scene.catalogue.world.workspace
     caused = _Caused(transitions)
-    results = _decide_offers(connection, caused, now)
+    results = decide_step_offers(connection, scene, caused.of(DecideOffer))
     after = [
         replace(item.enrolment, results={**item.enrolment.results, **results[item.enrolment.id]})
         if item.enrolment.id in results
@@ -75,6 +76,12 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
         set_attributes_of_all(connection, vault, workspace, values, now)
     if asked := caused.of(CreateTask):
         create_tasks(connection, vault, workspace, [_task(owner, item) for owner, item in asked], now)
+    if listed := caused.of(ChangeList):
+        change_lists(connection, scene, listed)
+    if drawn := caused.of(NoteDraw):
+        note_draws(connection, scene, drawn)
+    if started := caused.of(StartJourney):
+        start_journeys(connection, scene, started)
     if emitted := caused.of(EmitEvent):
         append_events(connection, vault, workspace, [_event(owner, item, now) for owner, item in emitted], now)
     return after
@@ -108,6 +115,7 @@ def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessa
         kind=MessageKind(effect.kind),
         sender=effect.sender,
         step=effect.step,
+        variant=effect.variant,
         priority=journey.priority,
         expires_at=effect.expires_at,
         context=effect.context,
@@ -182,43 +190,3 @@ def _task(owner: Enrolment, effect: CreateTask) -> NewTask:
 
 def _event(owner: Enrolment, effect: EmitEvent, now: datetime) -> NewEvent:
     return NewEvent(effect.name, now, _SOURCE, effect.key, owner.profile_id, effect.properties)
-
-
-def _decide_offers(connection: Connection, caused: _Caused, now: datetime) -> dict[int, dict[str, Any]]:
-    """What each enrolment was offered, by step. Of several offers the first that has something is taken."""
-    waiting: dict[DecideOffer, list[Enrolment]] = defaultdict(list)
-    for owner, effect in caused.of(DecideOffer):
-        waiting[effect].append(owner)
-    results: dict[int, dict[str, Any]] = defaultdict(dict)
-    for effect, owners in waiting.items():
-        chosen: dict[int, OfferDecision] = {}
-        for slug in effect.offers:
-            chosen |= _decide(
-                connection, slug, [one for one in owners if one.profile_id not in chosen], effect.key, now
-            )
-        for owner in owners:
-            results[owner.id][effect.step] = _frozen(chosen.get(owner.profile_id), effect.count)
-    return results
-
-
-def _decide(
-    connection: Connection, slug: str, owners: Sequence[Enrolment], key: str, now: datetime
-) -> dict[int, OfferDecision]:
-    if not owners:
-        return {}
-    try:
-        offer = get_offer(connection, slug)
-    except PostilionError as error:
-        _log.warning("the offer %s was left out: %s", slug, error)
-        return {}
-    skus = {owner.profile_id: found for owner in owners if (found := skus_of_entry(owner.entry))}
-    ids = [owner.profile_id for owner in owners]
-    decided = decide_offers(connection, offer, ids, surface="email", key=key, now=now, entry_skus=skus)
-    return {profile_id: decision for profile_id, decision in decided.items() if decision.items}
-
-
-def _frozen(decision: OfferDecision | None, count: int | None) -> Mapping[str, Any]:
-    if decision is None:
-        return {"items": []}
-    items = [asdict(item) for item in decision.items[:count]]
-    return {"items": items, "offer": decision.offer, "decision_id": decision.id}

@@ -15,6 +15,7 @@ from customers.tables import ProfileStatus
 from journeys.conditions import matches
 from journeys.model import Journey
 from journeys.questions import Event, Facts, Happened, UnansweredError
+from journeys.steps.anew import wait_anew
 from journeys.steps.contract import Decision, Done, End, Fail, Jump, OnError, Outcome, Stay, Step
 from journeys.steps.run import Run, World
 from journeys.steps.wait_for import is_late
@@ -33,6 +34,7 @@ from journeys.transition import (
     Entered,
     HoldEnded,
     JournalKind,
+    Migrated,
     Nudged,
     Resumed,
     SetTimer,
@@ -82,7 +84,7 @@ class _Walk:
         if status is ProfileStatus.ERASED and self.status is not EnrolmentStatus.ENDED:
             self._end(EndReason.ERASED)
             return
-        if status in (ProfileStatus.RESTRICTED, ProfileStatus.MERGED) and not isinstance(wake, Ended):
+        if status in (ProfileStatus.RESTRICTED, ProfileStatus.MERGED) and not isinstance(wake, Ended | Migrated):
             return  # it waits as it stands, until the restriction is lifted or the survivor takes it over
         match wake:
             case Entered(trigger=trigger):
@@ -104,6 +106,8 @@ class _Walk:
                     self._end(reason)
             case Succeeded(is_paused=is_paused):
                 self._come_over(is_paused=is_paused)
+            case Migrated():
+                self._change_version(wake)
 
     def _enter(self, trigger: str) -> None:
         run = self.run
@@ -159,6 +163,45 @@ class _Walk:
             self._complete(step, Done(Outcome.SKIPPED), why="if")
             self._walk()
 
+    # -- another version ---------------------------------------------------------------------------------------------
+
+    def _change_version(self, change: Migrated) -> None:
+        """Stand at the same place of the new version; its lengths of time count from where they counted before."""
+        run = self.run
+        run.note(JournalKind.MIGRATED, version=self.journey.version, before=change.from_version, step=change.step)
+        if self.status is EnrolmentStatus.HOLDOUT:
+            if self.journey.goal is None:
+                self._end(EndReason.HOLDOUT)
+            else:
+                run.effects.append(SetTimer(TimerKind.GOAL, self._goal_ends_at()))
+            return
+        if change.has_new_stay:
+            ends_at = add_calendar(self.enrolment.entered_at, self.journey.max_stay, run.zone)
+            run.effects.append(SetTimer(TimerKind.MAX_STAY, ends_at))
+        self.step = self.journey.by_id.get(change.step or "")
+        stands_still = change.is_paused or run.person.status is not ProfileStatus.ACTIVE
+        if self.step is None:
+            return
+        if self.step.is_disabled and run.memo is not None:
+            self._drop_wait()
+            self._complete(self.step, Done(Outcome.SKIPPED), why="disabled")
+        elif self.step.verb.waits and run.memo is not None and "retry_at" not in run.memo:
+            self._drop_wait(keeps_count=True)
+            decision = wait_anew(self.step, run, is_paused=stands_still)
+            self._stay(self.step, decision) if isinstance(decision, Stay) else self._follow(self.step, decision)
+        elif not change.keeps_place:
+            self._drop_wait()
+        if not stands_still:
+            self._walk()
+
+    def _drop_wait(self, *, keeps_count: bool = False) -> None:
+        """Forget what was waited for; a message of a step that is gone is not sent any more."""
+        run, stood_still_s = self.run, self.run.stood_still_s
+        if run.memo is not None and "message" in run.memo:
+            run.effects.append(CancelMessages("migrated"))
+        self._leave_step()
+        run.stood_still_s = stood_still_s if keeps_count else 0
+
     # -- goals, exits, late events -----------------------------------------------------------------------------------
 
     def _goal_ends_at(self) -> datetime:
@@ -184,10 +227,10 @@ class _Walk:
 
     def _leaves(self) -> bool:
         """Ends the run when one of the journey's exits holds."""
-        exits = self.journey.exits
-        if exits and any(self.run.holds(rule) for rule in exits):
-            self._end(EndReason.EXIT)
-            return True
+        for number, rule in enumerate(self.journey.exits, start=1):
+            if self.run.holds(rule):
+                self._end(EndReason.EXIT, exit=number)
+                return True
         return False
 
     def _note_late(self, news: Iterable[Event]) -> None:
@@ -290,6 +333,7 @@ class _Walk:
             self.run.effects += [ClearTimers((TimerKind.STEP,)), WaitFor(())]
         self.run.memo = None
         self.run.failures = 0
+        self.run.stood_still_s = 0
 
     def _fail(self, failure: Fail, *, keep_memo: bool = False) -> None:
         run, step = self.run, self.step
@@ -313,14 +357,14 @@ class _Walk:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, **detail: int) -> None:
         run = self.run
         if run.memo is not None and "message" in run.memo:
             run.effects.append(CancelMessages(reason))
         run.memo = None
         run.effects += [ClearTimers(tuple(TimerKind)), WaitFor(())]
         where = {"step": self.step.id} if self.step is not None else {}
-        run.note(JournalKind.ENDED, reason=reason, **where)
+        run.note(JournalKind.ENDED, reason=reason, **where, **detail)
         if self.status is EnrolmentStatus.ACTIVE and reason not in (EndReason.ERASED, EndReason.MERGED):
             self._emit("journey_exited", reason=reason, **where)
         self.status, self.end_reason = EnrolmentStatus.ENDED, reason

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from core.ids import content_hash
 from customers.tables import ProfileStatus
-from segments.language.rules import Rule
+from segments.language.rules import Happening, Rule, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,43 @@ class ArmOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Reward:
+    """What counts as success: an event called `event`, or that the message of `step` met with `was`."""
+
+    event: str | None = None
+    step: str | None = None
+    was: Happening = Happening.CLICKED
+    where: Where = ()
+
+    @property
+    def digest(self) -> str:
+        """Tells one reward from another: what was earned by one says nothing of the other."""
+        return content_hash(f"{self.event}|{self.step}|{self.was}|{self.where}")[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What have the arms of a bandit earned, of what happened before `known_until`? The same for everybody.
+
+    Answer: Mapping[str, tuple[int, int]], successes and failures of each arm that was drawn.
+    """
+
+    test: str
+    reward: Reward
+    known_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileValues:
     """What do texts about this person read as `profile.*`? Answer: Mapping[str, Any], opened; kept for one tick."""
 
 
-Question = Holds | Happened | ArmOf | ProfileValues
+@dataclass(frozen=True, slots=True)
+class ReadingHabits:
+    """At which hours does this person open and click, and everybody? Answer: delivery.best_time.Habits."""
+
+
+Question = Holds | Happened | ArmOf | Earned | ProfileValues | ReadingHabits
 
 
 @dataclass(frozen=True, slots=True)

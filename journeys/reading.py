@@ -13,7 +13,7 @@ from core.errors import Fault
 from core.ids import content_hash
 from core.located import KeyPath
 from journeys.steps.contract import Done, OnError, Step, StepSpec, Verb
-from journeys.steps.registry import NOT_YET, VERBS
+from journeys.steps.registry import NOT_YET, VERBS, WHY_NOT_YET
 
 MakeFault = Callable[..., Fault]
 
@@ -63,7 +63,7 @@ class Reader:
             if word in VERBS:
                 return VERBS[word]
         word = next(word for word in data if word in NOT_YET)
-        spec.not_yet(word, what=f"the verb '{word}'")
+        spec.not_yet(word, what=WHY_NOT_YET[word])
         return Verb(word, _parse_nothing(word), lambda _step, _run: Done())
 
     def _take_id(self, data: Mapping[str, Any], path: KeyPath) -> str:

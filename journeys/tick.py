@@ -22,6 +22,7 @@ from journeys.backfill import backfill, find_backfills
 from journeys.catalogue import get_catalogue
 from journeys.changes import has_changes, look_at_changes
 from journeys.due import fire_due, has_due
+from journeys.entries.stage import enter_due, has_entries
 from journeys.holds import ask_again, has_ended_holds
 from journeys.ingest import BATCH, has_news, ingest
 from journeys.lifecycle import has_to_sync, sync_pauses
@@ -62,6 +63,7 @@ class _Work:
     has_news: bool = False
     has_changes: bool = False
     has_backfills: bool = False
+    has_entries: bool = False
     has_to_sync: bool = False
     has_due: bool = False
     has_ended_holds: bool = False
@@ -80,12 +82,14 @@ def tick(runtime: Runtime, now: datetime, *, batch: int = BATCH) -> TickResult:
         total += _all(runtime, now, lambda connection, scene: _ingest(connection, scene, batch))
     if work.has_backfills:
         total += _all(runtime, now, _backfill)
+    if work.has_entries or work.has_news:
+        total += _all(runtime, now, _enter)
     if work.has_changes:
         total += _one(runtime, now, lambda connection, scene: _moved(look_at_changes(connection, scene)))
     if work.has_due or work.has_news or work.has_changes:
         total += _all(runtime, now, lambda connection, scene: _fire(connection, scene, min(batch * 4, TIMERS)))
-    if work.has_ended_holds:
-        total += _one(runtime, now, lambda connection, scene: _moved(ask_again(connection, scene)))
+    if work.has_ended_holds or work.has_changes:
+        total += _all(runtime, now, _ask_again)
     return total
 
 
@@ -111,6 +115,7 @@ def _look(connection: Connection, runtime: Runtime, now: datetime) -> _Work:
         has_news=has_news(connection),
         has_changes=has_changes(connection),
         has_backfills=any(True for _ in find_backfills(connection, scene)),
+        has_entries=has_entries(connection, scene),
         has_to_sync=has_to_sync(connection, scene),
         has_due=has_due(connection, scene),
         has_ended_holds=has_ended_holds(connection, scene),
@@ -152,9 +157,19 @@ def _backfill(connection: Connection, scene: Scene) -> tuple[TickResult, bool]:
     return TickResult(), True
 
 
+def _enter(connection: Connection, scene: Scene) -> tuple[TickResult, bool]:
+    done = enter_due(connection, scene)
+    return _moved(done.moved) + TickResult(entered=done.entered), done.is_all
+
+
 def _fire(connection: Connection, scene: Scene, batch: int) -> tuple[TickResult, bool]:
     count, moved = fire_due(connection, scene, batch)
     return _moved(moved) + TickResult(timers=count), count == 0
+
+
+def _ask_again(connection: Connection, scene: Scene) -> tuple[TickResult, bool]:
+    moved, is_through = ask_again(connection, scene)
+    return _moved(moved), is_through
 
 
 def _moved(moved: Moved) -> TickResult:

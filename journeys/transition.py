@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from journeys.questions import Event, Question
+from journeys.questions import Earned, Event, Question
 from journeys.tables import EnrolmentStatus
 
 
@@ -33,8 +33,12 @@ class JournalKind(StrEnum):
     QUEUED = "queued"
     GOAL = "goal"
     ERROR = "error"
+    MIGRATED = "migrated"
+    BEST_TIME = "best_time"
+    CAPPED = "capped"
     LATE_FOR_WAIT = "late_for_wait"
     TIMEZONE_FALLBACK = "timezone_fallback"
+    DRAWN = "drawn"
     ENDED = "ended"
 
 
@@ -45,6 +49,7 @@ class EndReason(StrEnum):
     GOAL = "goal"
     EXIT = "exit"
     TIMED_OUT = "timed_out"
+    DATE_PAST = "date_past"
     SKIPPED = "skipped"
     CAP = "cap"
     ERROR = "error"
@@ -145,7 +150,21 @@ class Succeeded:
     is_paused: bool = False
 
 
-Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended | Succeeded
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """The run goes on in another version of its journey, which `Enrolment.version` names already.
+
+    `step` is where it stands there (None for a run that is held out); with `keeps_place` that is the very step at which
+    it stood. While the journey is paused nobody goes on from there.
+    """
+
+    from_version: int
+    step: str | None
+    keeps_place: bool
+    is_paused: bool = False
+
+
+Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended | Succeeded | Migrated
 
 
 # -- what comes out ----------------------------------------------------------------------------------------------------
@@ -172,6 +191,7 @@ class EnqueueMessage:
     expires_at: datetime | None
     context: Mapping[str, Any] = field(repr=False)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +213,26 @@ class EmitEvent:
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+class Strategy(StrEnum):
+    """How products are taken from several offers: from the first that has any, or the best of all of them."""
+
+    FIRST = "first"
+    BEST = "best"
+
+
 @dataclass(frozen=True, slots=True)
 class DecideOffer:
-    """Choose products; the answer becomes the result of `step`. `key` names the cause, with the profile."""
+    """Choose products; the answer becomes the result of `step`. `key` names the cause, with the profile.
+
+    Where `offers` have nothing (left), the offer `fallback` takes their place.
+    """
 
     step: str
     offers: tuple[str, ...]
     count: int | None
     key: str
+    strategy: Strategy = Strategy.FIRST
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +248,46 @@ class CreateTask:
     priority: str
     due_at: datetime | None
     step: str
+
+
+class ListChange(StrEnum):
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeList:
+    """Put the profile on a static list, or take it off."""
+
+    list: str
+    change: ListChange
+
+
+STARTED: Final = "journey_started"  # the log event that brings somebody to the door of the journey that is to start
+
+
+@dataclass(frozen=True, slots=True)
+class StartJourney:
+    """Bring the profile to the door of another journey; `entry` is what that one reads as `entry.*`.
+
+    `id` names the cause, `chain` counts the starts that followed from each other without a pause, this one included.
+    """
+
+    id: str
+    journey: str
+    chain: int
+    entry: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDraw:
+    """Keep that a bandit drew an arm, by what it had `earned`: a reward in `[drawn_at, ends_at)` is its success."""
+
+    id: str
+    arm: str
+    drawn_at: datetime
+    ends_at: datetime
+    earned: Earned
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +324,9 @@ Effect = (
     | EmitEvent
     | DecideOffer
     | CreateTask
+    | ChangeList
+    | StartJourney
+    | NoteDraw
     | Assign
     | SetTimer
     | ClearTimers
@@ -259,7 +334,7 @@ Effect = (
 )
 
 # After these the world is another: whatever is asked next must be asked anew.
-CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer, CreateTask)
+CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer, CreateTask, ChangeList)
 
 
 @dataclass(frozen=True, slots=True)

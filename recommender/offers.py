@@ -61,6 +61,7 @@ class OfferDecision:
     is_holdout: bool
     fallback_level: Level
     withheld: Withheld | None = None
+    rule_set_id: int | None = None
 
 
 def decide_offers(
@@ -73,13 +74,17 @@ def decide_offers(
     now: datetime,
     entry_skus: Mapping[int, Sequence[str]] | None = None,
     vault: Vault | None = None,
+    ranked: int = 0,
 ) -> dict[int, OfferDecision]:
     """A decision for every given profile. `key` names the cause: the same cause gets the same decision, however often.
 
     `surface` is email, sms or widget; `entry_skus` gives the products of the event that began it, by profile. `vault`
-    is needed where `eligible` asks for a sealed attribute (else InputError). Names and prices are those of now, also in
+    is needed where `eligible` asks for a sealed attribute (else InputError). With `ranked`, at least so many products
+    are chosen where there are as many, in the same order. Names and prices are those of now, also in
     a decision that was made before.
     """
+    if ranked > offer.recommend.count:
+        offer = replace(offer, recommend=replace(offer.recommend, count=ranked))
     catalogue = Catalogue(connection, offer.recommend.where, now)
     index = get_index(connection)
     decided: dict[int, OfferDecision] = {}
@@ -258,4 +263,6 @@ def _shown(stored: StoredDecision, catalogue: Catalogue) -> OfferDecision:
                 item.reason, item.score,
             )
         )  # fmt: skip
-    return OfferDecision(stored.id, stored.offer, tuple(items), stored.is_holdout, stored.fallback_level)
+    return OfferDecision(
+        stored.id, stored.offer, tuple(items), stored.is_holdout, stored.fallback_level, rule_set_id=stored.rule_set_id
+    )

@@ -54,7 +54,9 @@ class NameKind(StrEnum):
     OFFER = "offer"
     SEGMENT = "segment"
     JOURNEY = "journey"
+    LIST = "list"
     STEP = "step"
+    MESSAGE_STEP = "step that sends a message"  # which may lie further down
 
 
 @dataclass(frozen=True, slots=True)

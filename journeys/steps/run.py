@@ -55,7 +55,9 @@ class Run:
         self.rounds: dict[str, int] = dict(state.get("rounds", {}))
         self.missed: dict[str, list[str]] = dict(state.get("missed", {}))
         self.failures: int = state.get("failures", 0)
+        self.stood_still_s: float = state.get("stood_still", 0)  # what pauses have added to the wait at this step
         self.run_no: int = state.get("run", 1)
+        self.chain: int = state.get("chain", 0)
         self.entry_event_id: int | None = state.get("entry_event")
         self.strange_zone: str | None = state.get("strange_zone")
 
@@ -146,9 +148,11 @@ class Run:
             "rounds": self.rounds,
             "missed": self.missed,
             "failures": self.failures,
+            "stood_still": self.stood_still_s,
             "waiting": None if self.memo is None else dict(self.memo),
             "entry_event": self.entry_event_id,
             "strange_zone": self.strange_zone,
             "run": self.run_no,
+            "chain": self.chain,
         }
         return {name: value for name, value in kept.items() if value}

@@ -38,6 +38,7 @@ from segments.language.rules import (
     iter_leaves,
 )
 
+DECLARE = "declare it there, or correct the name"
 _OF_SEALED = frozenset({Operator.EXISTS, Operator.EQ, Operator.IN})
 _TEXTUAL = frozenset({ValueKind.TEXT, ValueKind.DATE, ValueKind.INSTANT})
 
@@ -95,7 +96,7 @@ def _check_attribute(leaf: AttributeRule, workspace: Workspace, report: Report) 
     known = {*COLUMNS, *ADDRESSES, *workspace.attributes}
     if leaf.name not in known:
         message = f"the attribute '{leaf.name}' is not declared in workspace.yaml"
-        report("W201", (*leaf.path, "attribute"), message, did_you_mean(leaf.name, known))
+        report("W201", (*leaf.path, "attribute"), message, did_you_mean(leaf.name, known) or DECLARE)
         return
     if not is_sealed(leaf.name, workspace):
         kind = COLUMNS[leaf.name] if leaf.name in COLUMNS else workspace.attributes[leaf.name].kind
@@ -112,7 +113,7 @@ def _check_event(leaf: EventRule, events: Mapping[str, EventSpec], report: Repor
     for name in unknown:
         path: KeyPath = (*leaf.path, "event") if len(leaf.names) == 1 else (*leaf.path, "event", leaf.names.index(name))
         message = f"the event '{name}' is not declared in workspace.yaml"
-        report("W201", path, message, did_you_mean(name, events))
+        report("W201", path, message, did_you_mean(name, events) or DECLARE)
     if unknown:
         return
     properties = {key: kind for name in leaf.names for key, kind in events[name].properties.items()}
@@ -120,14 +121,14 @@ def _check_event(leaf: EventRule, events: Mapping[str, EventSpec], report: Repor
         path = (*leaf.path, "where", test.name)
         if test.name not in properties:
             message = f"'{test.name}' is not declared for the event '{leaf.names[0]}' in workspace.yaml"
-            report("W201", path, message, did_you_mean(test.name, properties), at_key=True)
+            report("W201", path, message, did_you_mean(test.name, properties) or DECLARE, at_key=True)
         else:
             _check_kind(f"'{test.name}'", properties[test.name], test.matcher, path, report)
     for aggregate in leaf.aggregates:
         if aggregate.of and aggregate.of not in properties:
             message = f"'{aggregate.of}' is not declared for the event '{leaf.names[0]}' in workspace.yaml"
             path = (*leaf.path, aggregate.kind.value, "of")
-            report("W201", path, message, did_you_mean(aggregate.of, properties))
+            report("W201", path, message, did_you_mean(aggregate.of, properties) or DECLARE)
 
 
 def _check_rank(leaf: RankRule, workspace: Workspace, events: Mapping[str, EventSpec], report: Report) -> None:
@@ -146,7 +147,7 @@ def _check_consent(leaf: ConsentRule, workspace: Workspace, report: Report) -> N
         hint = did_you_mean(leaf.channel, CHANNELS) or f"write one of {', '.join(sorted(CHANNELS))}"
         report("E103", path, f"nobody consents to the channel '{leaf.channel}'", hint)
     elif leaf.topic not in workspace.topics:
-        hint = did_you_mean(leaf.topic, workspace.topics)
+        hint = did_you_mean(leaf.topic, workspace.topics) or "add it under `topics` in workspace.yaml"
         report("E120", path, f"unknown topic '{leaf.topic}'", hint)
 
 

@@ -1,0 +1,220 @@
+"""What happens to whom in a simulation: everybody enters once, or a file of events, or the stored history.
+
+A feed names its people in chunks and says what each of them does, so that no more than a chunk is held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, select
+
+from core.database import batches
+from customers.tables import ProfileStatus, customer_event, profile
+from journeys.admission import Candidate
+from journeys.conditions import HAPPENINGS
+from journeys.interest import Interest
+from journeys.model import Edge, Entry, EventEntry, Journey, SegmentEntry
+from journeys.questions import Event
+from journeys.simulation.memory import Known
+from journeys.simulation.people import known_event, load_events
+from journeys.simulation.plan import Plan
+from segments.language.rules import EventRule, Operator, PropertyTest, SequenceRule, Where, iter_leaves
+
+Coming = tuple[list[Known], list[Candidate]]
+
+
+class Feed(Protocol):
+    """`what` says in words what happens, for the report."""
+
+    @property
+    def what(self) -> str: ...
+
+    def iter_people(self, connection: Connection, size: int) -> Iterator[Sequence[int]]:
+        """Chunks of profile ids, in order, each id once."""
+        ...
+
+    def coming(self, connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
+        """What comes to each of them: events to become known when they were received, and visits at the door."""
+        ...
+
+
+@dataclass(frozen=True)
+class Everybody:
+    """Each of `ids` comes to the journey's first door once, spread evenly by a hash over `spread` from the start.
+
+    An event that lets people in gets properties that fit its `where`, and `properties` beside them.
+    """
+
+    ids: Sequence[int]
+    spread: timedelta = timedelta()
+    seed: str = ""
+    properties: Mapping[str, Any] | None = None
+
+    @property
+    def what(self) -> str:
+        return "everybody enters once"
+
+    def iter_people(self, _connection: Connection, size: int) -> Iterator[Sequence[int]]:
+        yield from batches(self.ids, size)
+
+    def coming(self, _connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
+        entry = plan.journey.entries[0]
+        return {number: self._one(plan, entry, place, number) for place, number in enumerate(ids)}
+
+    def _one(self, plan: Plan, entry: Entry, _place: int, number: int) -> Coming:
+        at = plan.start + self._delay(number)
+        if isinstance(entry, EventEntry):
+            properties = {**_fitting(entry.where), **({entry.key: "simulated"} if entry.key else {})}
+            properties |= self.properties or {}
+            return [known_event(plan.workspace, Event(0, entry.names[0], at, at, properties))], []
+        if isinstance(entry, SegmentEntry) and entry.edge in (Edge.ENTER, Edge.EXIT):
+            event = Event(0, entry.names[0], at, at, {"segment": entry.segment})
+            return [known_event(plan.workspace, event)], []
+        return [], [Candidate(plan.journey, entry, number, "", at.isoformat(), trigger_of(entry), at)]
+
+    def _delay(self, number: int) -> timedelta:
+        seconds = int(self.spread.total_seconds())
+        if not seconds:
+            return timedelta()
+        digest = hashlib.sha256(f"{self.seed}:entry:{number}".encode()).digest()
+        return timedelta(seconds=int.from_bytes(digest[:8], "big") % seconds)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """The events of a file, by person."""
+
+    events: Mapping[int, Sequence[Event]]
+
+    @property
+    def what(self) -> str:
+        return "the events of a file"
+
+    def iter_people(self, _connection: Connection, size: int) -> Iterator[Sequence[int]]:
+        yield from batches(sorted(self.events), size)
+
+    def coming(self, _connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
+        return {
+            number: ([known_event(plan.workspace, event) for event in self.events.get(number, ())], [])
+            for number in ids
+        }
+
+
+@dataclass(frozen=True)
+class History:
+    """The stored events of the plan's time, each known when it happened, as if the journey had been live.
+
+    Left out is what this journey itself caused. `only` limits the people.
+    """
+
+    only: frozenset[int] | None = None
+
+    @property
+    def what(self) -> str:
+        return "the stored history"
+
+    def iter_people(self, connection: Connection, size: int) -> Iterator[Sequence[int]]:
+        last = 0
+        while True:
+            query = select(profile.c.id).where(profile.c.id > last, profile.c.status != ProfileStatus.MERGED.value)
+            ids = list(connection.scalars(query.order_by(profile.c.id).limit(size)))
+            if not ids:
+                return
+            last = ids[-1]
+            wanted = ids if self.only is None else [number for number in ids if number in self.only]
+            if wanted:
+                yield wanted
+
+    def coming(self, connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
+        journey = plan.journey
+        entering = _who(connection, ids, sorted({name for entry in journey.entries for name in entry.names}), plan)
+        found = load_events(connection, plan.vault, entering, names_of(plan), plan.start, plan.end)
+        coming: dict[int, Coming] = defaultdict(lambda: ([], []))
+        for number, row in found.items():
+            coming[number] = ([_live(known) for known in row if not _is_own(known, journey)], [])
+        return coming
+
+
+def names_of(plan: Plan) -> frozenset[str] | None:
+    """The events that the journey can see; None is all of them."""
+    interest: Interest = plan.interest
+    if interest.any_event:
+        return None
+    journey = plan.journey
+    names = {name for entry in journey.entries for name in entry.names} | interest.names
+    rules = [*journey.top_rules, *(rule for step in journey.by_id.values() for rule in step.rules)]
+    for rule in rules:
+        for leaf in iter_leaves(plan.without_segments(rule)):
+            if isinstance(leaf, EventRule):
+                names.update(leaf.names)
+            elif isinstance(leaf, SequenceRule):
+                names.update(name for part in leaf.parts for name in part.names)
+    return frozenset(names)
+
+
+def trigger_of(entry: Entry) -> str:
+    """The trigger's word in YAML."""
+    return type(entry).__name__.removesuffix("Entry").lower()
+
+
+def _who(connection: Connection, ids: Sequence[int], names: Sequence[str], plan: Plan) -> list[int]:
+    """Those to whom anything happened that may let them in."""
+    event = customer_event.c
+    query = select(event.profile_id).where(
+        event.profile_id.in_(ids), event.name.in_(names), event.occurred_at >= plan.start, event.occurred_at < plan.end
+    )
+    return list(connection.scalars(query.distinct().order_by(event.profile_id)))
+
+
+def _live(known: Known) -> Known:
+    event = replace(known.event, received_at=known.event.occurred_at, is_historical=False)
+    return Known(event, known.plain)
+
+
+_REPORTS = frozenset({"journey_entered", "journey_exited", "goal_reached"})
+_ABOUT_MESSAGES = frozenset(HAPPENINGS.values())
+
+
+def _is_own(known: Known, journey: Journey) -> bool:
+    """Whether the event followed from this journey when it really ran."""
+    said = known.event.properties
+    if known.event.name in _REPORTS:
+        return said.get("journey") == journey.slug
+    about = known.event.name in _ABOUT_MESSAGES or known.event.name in ("task_created", "task_closed")
+    return about and said.get("origin") == journey.slug
+
+
+def _fitting(where: Where) -> dict[str, Any]:
+    """Properties that pass simple conditions; what cannot be guessed is left out, and lets nobody in."""
+    return {test.name: value for test in where if (value := _value(test)) is not None}
+
+
+def _value(test: PropertyTest) -> Any:
+    for one in test.matcher.comparisons:
+        operand: Any = one.operand
+        match one.operator:
+            case Operator.IN | Operator.BETWEEN:
+                operand = operand[0]
+            case Operator.GT:
+                operand = operand + 1
+            case Operator.LT:
+                operand = operand - 1
+            case Operator.EXISTS:
+                operand = "simulated" if operand else None
+            case Operator.EQ | Operator.GTE | Operator.LTE | Operator.CONTAINS | Operator.STARTS_WITH:
+                pass
+            case Operator.ENDS_WITH:
+                pass
+            case _:
+                continue
+        if isinstance(operand, datetime | date):
+            return operand.isoformat()
+        if not isinstance(operand, timedelta):
+            return operand
+    return None
