@@ -115,4 +115,10 @@ def _wake(old: Journey, new: Journey, one: Enrolment, *, is_paused: bool) -> Mig
     place = find_place(old, new, one.step)
     if place is None:
         return None
-    return Migrated(old.version, place.step, keeps_place=place.is_same, is_paused=is_paused)
+    return Migrated(
+        old.version,
+        place.step,
+        keeps_place=place.is_same,
+        has_new_stay=old.max_stay != new.max_stay,
+        is_paused=is_paused,
+    )

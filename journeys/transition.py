@@ -155,12 +155,13 @@ class Migrated:
     """The run goes on in another version of its journey, which `Enrolment.version` names already.
 
     `step` is where it stands there (None for a run that is held out); with `keeps_place` that is the very step at which
-    it stood. While the journey is paused nobody goes on from there.
+    it stood, `has_new_stay` where `max_stay` is another. While the journey is paused nobody goes on from there.
     """
 
     from_version: int
     step: str | None
     keeps_place: bool
+    has_new_stay: bool = False
     is_paused: bool = False
 
 
