@@ -101,7 +101,7 @@ def _resume(connection: Connection, scene: Scene, slug: str, since: datetime) ->
     return total
 
 
-def _inside(connection: Connection, slug: str) -> Sequence[str]:
+def _inside(connection: Connection, slug: str) -> Sequence[int]:
     query = select(enrolment.c.id).where(
         enrolment.c.journey == slug, enrolment.c.status == EnrolmentStatus.ACTIVE.value
     )
@@ -126,7 +126,7 @@ def _put_off(
     return after
 
 
-def _move_timers(connection: Connection, kind: TimerKind, ends: dict[str, datetime]) -> None:
+def _move_timers(connection: Connection, kind: TimerKind, ends: dict[int, datetime]) -> None:
     if ends:
         statement = update(timer).where(timer.c.enrolment_id == bindparam("b_id"), timer.c.kind == kind.value)
         rows = [{"b_id": owner, "b_due_at": due_at} for owner, due_at in ends.items()]

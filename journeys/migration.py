@@ -68,9 +68,9 @@ def take_turn(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": LOCK})
 
 
-def _iter_ids(runtime: Runtime, slug: str) -> Iterator[Sequence[str]]:
+def _iter_ids(runtime: Runtime, slug: str) -> Iterator[Sequence[int]]:
     """The enrolments that are inside an older version, in the order of their ids."""
-    last = ""
+    last = 0
     while True:
         with runtime.database.read() as connection:
             newest = get_catalogue(connection).newest.get(slug)
@@ -89,7 +89,7 @@ def _iter_ids(runtime: Runtime, slug: str) -> Iterator[Sequence[str]]:
         last = ids[-1]
 
 
-def _move(connection: Connection, scene: Scene, slug: str, ids: Sequence[str]) -> int:
+def _move(connection: Connection, scene: Scene, slug: str, ids: Sequence[int]) -> int:
     catalogue = scene.catalogue
     newest = catalogue.newest.get(slug)
     if newest is None:

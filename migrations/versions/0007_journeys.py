@@ -7,8 +7,8 @@ from alembic import op
 
 import core.columns
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("reward", sa.String(length=12), nullable=False),
         sa.Column("arm", sa.String(length=50), nullable=False),
         sa.Column("profile_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("enrolment_id", sa.String(length=36), nullable=False),
+        sa.Column("enrolment_uid", sa.String(length=36), nullable=False),
         sa.Column("drawn_at", core.columns.Instant(), nullable=False),
         sa.Column("ends_at", core.columns.Instant(), nullable=False),
         sa.Column("origin_profile_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -56,14 +56,14 @@ def upgrade() -> None:
 
     op.create_table(
         "entry_settling",
-        sa.Column("enrolment_id", sa.String(length=36), nullable=False),
+        sa.Column("enrolment_uid", sa.String(length=36), nullable=False),
         sa.Column("journey", sa.String(length=100), nullable=False),
         sa.Column("profile_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("asked_at", core.columns.Instant(), nullable=False),
         sa.Column("until", core.columns.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["profile_id"], ["profile.id"], name=op.f("fk_entry_settling_profile_id")),
-        sa.PrimaryKeyConstraint("enrolment_id", name=op.f("pk_entry_settling")),
+        sa.PrimaryKeyConstraint("enrolment_uid", name=op.f("pk_entry_settling")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("entry_settling", schema=None) as batch_op:
