@@ -82,7 +82,7 @@ def liveliest(connection: Connection, journey: str) -> int | None:
     sent = func.count(distinct(message.c.id))
     row: Row[tuple[int, int]] | None = connection.execute(
         select(enrolment.c.profile_id, sent)
-        .join(message, message.c.origin_id == enrolment.c.id)
+        .join(message, message.c.origin_id == enrolment.c.uid)
         .where(enrolment.c.journey == journey, message.c.status == MessageStatus.SENT.value)
         .group_by(enrolment.c.profile_id, enrolment.c.id)
         .order_by(sent.desc(), enrolment.c.profile_id)

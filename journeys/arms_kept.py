@@ -72,7 +72,7 @@ def _owners_of_runs(connection: Connection, survivors: Sequence[int]) -> dict[tu
         query = (
             select(enrolment.c.profile_id, enrolment.c.journey, enrolment.c.origin_profile_id)
             .where(enrolment.c.profile_id.in_(some), enrolment.c.status != EnrolmentStatus.ENDED.value)
-            .order_by(enrolment.c.entered_at, enrolment.c.id)
+            .order_by(enrolment.c.entered_at, enrolment.c.uid)
         )
         for row in connection.execute(query):
             owners[row.profile_id, row.journey].append(row.origin_profile_id or row.profile_id)

@@ -8,7 +8,7 @@ twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -34,7 +34,10 @@ LOCK = 7_204_412  # any number, so long as every process uses the same and nothi
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What one tick did: events read, people who entered, moves made, messages queued, runs ended."""
+    """What one tick did: events read, people who entered, moves made, messages queued, runs ended.
+
+    `has_more`: a stage made room for the others before it was through.
+    """
 
     events: int = 0
     entered: int = 0
@@ -42,6 +45,7 @@ class TickResult:
     messages: int = 0
     ended: int = 0
     timers: int = 0
+    has_more: bool = False
 
     def __add__(self, other: TickResult) -> TickResult:
         return TickResult(
@@ -51,6 +55,7 @@ class TickResult:
             self.messages + other.messages,
             self.ended + other.ended,
             self.timers + other.timers,
+            self.has_more or other.has_more,
         )
 
     @property
@@ -95,10 +100,9 @@ def tick(runtime: Runtime, now: datetime, *, batch: int = BATCH) -> TickResult:
 
 def tick_until_idle(runtime: Runtime, now: datetime) -> TickResult:
     """Everything that is due at `now`, also what follows from it."""
-    total = done = tick(runtime, now)
-    while not done.is_idle:
-        done = tick(runtime, now)
-        total += done
+    total = TickResult()
+    while not (done := tick(runtime, now)).is_idle:
+        total += replace(done, has_more=False)
     return total
 
 
@@ -140,7 +144,9 @@ def _all(runtime: Runtime, now: datetime, work: Callable[[Connection, Scene], tu
         through.append(is_through)
         return result
 
-    while not (through and through[-1]) and len(through) < _BATCHES:
+    while not (through and through[-1]):
+        if len(through) == _BATCHES:
+            return total + TickResult(has_more=True)
         total += _one(runtime, now, once)
     return total
 

@@ -14,6 +14,7 @@ from core.database import Database
 from journeys.answers import Scene
 from journeys.catalogue import get_catalogue
 from journeys.entries.rounds import find_rounds
+from journeys.tick import tick_until_idle
 from tests.journeys.conftest import MakeTown
 from tests.journeys.town import Town, at
 
@@ -208,7 +209,7 @@ def test_everybody_enters_once_when_two_engines_look_at_the_same_time(
     monkeypatch.setattr("journeys.entries.rounds.BATCH", 2)
     town.clock.move_to(at("2026-05-01T07:00"))
     with ThreadPoolExecutor(2) as engines:
-        done = [engines.submit(town.tick_alone) for _ in range(2)]
+        done = [engines.submit(tick_until_idle, town.runtime, town.clock.now()) for _ in range(2)]
     assert sum(one.result().entered for one in done) == 9
     assert sorted(len(town.enrolments(name)) for name in town.people) == [1] * 9
 

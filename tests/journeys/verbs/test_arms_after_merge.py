@@ -42,7 +42,7 @@ def test_the_arm_of_the_earlier_run_is_kept_and_marked_when_the_two_had_differen
     one, _, other = people(town)
     before = arms(town)
     names = {town.people[one]: one, town.people[other]: other}
-    earlier = min(town.enrolments(one) + town.enrolments(other), key=lambda run: (run.entered_at, run.id))
+    earlier = min(town.enrolments(one) + town.enrolments(other), key=lambda run: (run.entered_at, run.uid))
     join(town, one, other)
     town.work()
     survivor = next(run for run in town.enrolments(one) if run.end_reason is None)
