@@ -133,14 +133,6 @@ def behind(connection: Connection, table: Table, position: Position) -> ColumnEl
     return tuple_(row.transaction_no, row.id) > tuple_(literal(position.transaction_no), literal(position.row_id))
 
 
-def up_to(connection: Connection, table: Table, position: Position) -> ColumnElement[bool]:
-    """The condition that a row of `table` does not stand behind `position`."""
-    row = table.c
-    if connection.dialect.name == "sqlite":
-        return row.id <= literal(position.row_id)
-    return tuple_(row.transaction_no, row.id) <= tuple_(literal(position.transaction_no), literal(position.row_id))
-
-
 def latest_position(connection: Connection, table: Table) -> Position:
     """The position behind everything that is safely readable now: where a new reader of the future starts."""
     query = (

@@ -11,10 +11,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, Connection, select, type_coerce
+from sqlalchemy import BigInteger, Connection, not_, select, type_coerce
 
 from core.clock import from_micros
-from core.cursors import Position, up_to
+from core.cursors import Position, behind
 from customers.tables import IdentityKind, consent_entry, customer_event, identity
 from segments.language.timing import Timing
 from tracking.engagement import unsettled_people
@@ -49,7 +49,7 @@ def sweep(
         query = (
             select(event.profile_id, type_coerce(event.occurred_at, BigInteger()).label("at"))
             .where(event.name.in_(sorted(names)), event.profile_id.is_not(None))
-            .where(up_to(connection, customer_event, read))
+            .where(not_(behind(connection, customer_event, read)))
             .order_by(event.occurred_at)
         )
         crossing = query.where(event.occurred_at >= since - within, event.occurred_at < until - within)
