@@ -26,6 +26,12 @@ _WHOLE = re.compile(rf"(?:{_PART})+", re.ASCII)
 class InvalidDurationError(InputError):
     """The text is no duration."""
 
+    @property
+    def told(self) -> tuple[str, str]:
+        """What is wrong, and the way out."""
+        message, _, way_out = str(self).partition(", ")
+        return message, way_out or "write 30m, 4h, 3d, 2w or 1mo"
+
 
 class DurationOrderError(InvalidDurationError):
     """The units do not descend, or one stands twice; `ordered` is how it should be written, where that is clear."""

@@ -83,6 +83,7 @@ message = Table(
     Column("reason", String(30)),  # why it was not sent
     Column("detail", String(500)),  # the cause in words, without personal data
     Column("due_at", Instant, nullable=False),  # moves when a message is held
+    Column("holds", Document),  # what held it and until when, oldest first, kept when it went out; None: nothing did
     Column("asks_again", Boolean),  # true: it was held, and its journey must say that it is still wanted; else None
     Column("first_due_at", Instant, nullable=False),
     Column("expires_at", Instant),

@@ -73,9 +73,15 @@ class Ground:
 
 def holds(rule: Rule, ground: Ground) -> bool:
     """Whether `rule` holds. Raises UnansweredError with every question that is still open."""
-    leaves = list(iter_leaves(rule))
-    if not any(_is_own(leaf, ground) for leaf in leaves):
+    leaves = (rule,) if isinstance(rule, Leaf) else tuple(iter_leaves(rule))
+    for leaf in leaves:
+        if _is_own(leaf, ground):
+            break
+    else:
         return bool(ground.ask(Holds(rule)))
+    if len(leaves) == 1:
+        answer = _answer(leaves[0], ground)
+        return evaluate(rule, lambda _leaf: answer)
     answers: dict[int, bool] = {}
     unanswered: set[Question] = set()
     for leaf in leaves:

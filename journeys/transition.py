@@ -6,7 +6,7 @@ ids, branches and instants; what people wrote or did (`entry`, `results`) is kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,7 @@ class Enrolment:
     goal_at: datetime | None = None
     journal_seq: int = 0
     origin_profile_id: int | None = None  # whose it was before a merge, and whose key seals it
+    entry_event_id: int | None = None  # of the log; `entry` has its properties
 
 
 # -- why the engine is called ------------------------------------------------------------------------------------------
@@ -316,6 +317,10 @@ class WaitFor:
     """Who waits for what, so that an event finds its waiters by name; replaces what was waited for before."""
 
     names: tuple[tuple[int, str], ...]
+
+    def events(self) -> Iterator[tuple[int, str]]:
+        """Each name once, with a number."""
+        return enumerate(dict.fromkeys(name for _, name in self.names), start=1)
 
 
 Effect = (

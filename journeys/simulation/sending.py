@@ -60,7 +60,9 @@ class Outbox:
         """What delivery decides about `row`, one of the messages that were `claimed` together; None when it may go."""
         facts = gate.facts
         caps: Sequence[Cap] = ()
-        if row.policy.get("limits"):
+        limits = row.policy.get("limits", ())
+        fewest = min((limit["messages"] for limit in limits), default=0)
+        if limits and len(gate.occupants) + len(self._sent) + len(claimed) > fewest:
             others = [one for one in claimed if one is not row and one.kind == MessageKind.MARKETING]
             together = [_occupant(one, now, is_waiting=True) for one in others]
             caps = caps_of(row, [*gate.occupants, *self._sent, *together])

@@ -61,11 +61,12 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A name and its place in the file."""
+    """A name and its place in the file; `version` where it is pinned to one."""
 
     kind: NameKind
     name: str
     path: KeyPath
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,8 @@ class StepSpec:
         try:
             duration = parse_duration(text)
         except InvalidDurationError as error:
-            self.report("E103", *path, message=str(error))
+            message, hint = error.told
+            self.report("E103", *path, message=message, hint=hint)
             return Duration()
         hours = duration.elapsed_part.total_seconds() / 3600
         if not duration.has_date_part and hours >= 24 and hours % 24 == 0:
@@ -238,8 +240,8 @@ class StepSpec:
                 self.mention(NameKind.STEP, step, *path)
         return data
 
-    def mention(self, kind: NameKind, name: str, *path: str | int) -> None:
-        self.mentions.append(Mention(kind, name, (*self.path, *path)))
+    def mention(self, kind: NameKind, name: str, *path: str | int, version: int | None = None) -> None:
+        self.mentions.append(Mention(kind, name, (*self.path, *path), version))
 
 
 def iter_steps(steps: Sequence[Step]) -> Iterator[Step]:
