@@ -27,7 +27,8 @@ from core.runtime import Runtime
 from customers.log import NewEvent, append_events
 from customers.tables import customer_event
 from customers.workspace import get_workspace
-from journeys.ingest import CURSOR
+from journeys.ingest import CURSOR, waiting_for
+from journeys.steps.contract import ANY_EVENT
 from journeys.tables import enrolment
 from journeys.tick import tick_until_idle
 
@@ -87,11 +88,13 @@ def _arrivals(connection: Connection, above: int, up_to: int) -> Iterator[tuple[
 
 def _check_plan(runtime: Runtime) -> None:
     """Whoever waits is found by profile and name: asking everybody would be right too, and a thousand times as slow."""
-    if not runtime.database.is_sqlite:
-        return
-    query = "SELECT enrolment_id FROM event_wait WHERE profile_id IN (1, 2) AND event_name IN ('a', 'b')"
+    query = waiting_for(range(1, _LOT), [_NAME, ANY_EVENT])
+    asked = query.compile(runtime.database.engine, compile_kwargs={"literal_binds": True})
+    with runtime.database.transaction() as connection:
+        connection.exec_driver_sql("ANALYZE event_wait")
+    explain = "EXPLAIN QUERY PLAN" if runtime.database.is_sqlite else "EXPLAIN"
     with runtime.database.read() as connection:
-        plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
+        plan = " ".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {asked}"))
     if "ix_event_wait_profile_id_event_name" not in plan:
         raise RuntimeError(f"people who wait are not found by an index: {plan}")
 

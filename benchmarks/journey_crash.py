@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import migrations
 from benchmarks.journey_mortal import NEVER, WORKERS
 from benchmarks.journey_story import Lived, Plan, Story, Theatre, play
 from delivery.ledger import LEASE, STUCK
@@ -37,7 +38,7 @@ class Size:
 
 
 WHOLE = Size(every=1, races=24, kills=6)
-SHORT = Size(every=24, races=1, kills=4)
+SHORT = Size(every=36, races=1, kills=4)
 
 
 @dataclass(slots=True)
@@ -59,12 +60,15 @@ class Harvest:
         self.unknown += sum(one.is_unknown(message_id) for one in story.lives.values() for message_id in one.messages)
 
 
-def measure_crash(folder: Path, size: Size = WHOLE, url: str | None = None, seed: int = 7) -> dict[str, int]:
+def measure_crash(folder: Path, url: str | None = None, size: Size = WHOLE, seed: int = 7) -> dict[str, int]:
     """`kills`, how many journals differ, and how many messages the provider took twice; then what it was about.
 
-    On SQLite, unless `url` names an empty PostgreSQL database with our schema. As many stories are played at once as
-    the machine has cores.
+    `url` names an empty database with our schema; without it one is made on SQLite. As many stories are played at
+    once as the machine has cores.
     """
+    if url is None:
+        url = f"sqlite:///{folder / 'empty.db'}"
+        migrations.upgrade(url)
     chance, theatre = Random(seed), Theatre(folder, url)
     theatre.build()
     calm = play(theatre.stage("calm"), Plan("calm"))
@@ -130,10 +134,10 @@ def _known(data: dict[str, Any], steps: set[str]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="some of the edges and one race, to see that it works")
-    parser.add_argument("--url", help="an empty PostgreSQL database with our schema; SQLite without")
+    parser.add_argument("--url", help="an empty database with our schema; without, one is made on SQLite")
     given: Any = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="postilion-crash-") as folder:
-        print(json.dumps(measure_crash(Path(folder), SHORT if given.short else WHOLE, given.url)))
+        print(json.dumps(measure_crash(Path(folder), given.url, SHORT if given.short else WHOLE)))
 
 
 if __name__ == "__main__":

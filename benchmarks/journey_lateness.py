@@ -44,11 +44,9 @@ def measure_lateness(folder: Path, people: int, url: str | None = None) -> dict[
         fill_town(runtime, people)
         tick_until_idle(runtime, START + timedelta(minutes=1))  # reads what is published
         count = min(_TIMERS, people // _SHARE)
-        burst = _put_off(runtime, [(to_micros(_BURST_AT), _SHARE * place + 3) for place in range(count)])
-        step = _MINUTE / count
-        minute = _put_off(
-            runtime, [(to_micros(_MINUTE_AT + step * place), _SHARE * place + 7) for place in range(count)]
-        )
+        burst = [(to_micros(_BURST_AT), _SHARE * place + 3) for place in range(count)]
+        minute = [(to_micros(_MINUTE_AT + _MINUTE / count * place), _SHARE * place + 7) for place in range(count)]
+        _put_off(runtime, burst + minute)
     return {
         "timers": count,
         **percentiles("timer_lateness", _lateness(folder, url, burst, _BURST_AT)),

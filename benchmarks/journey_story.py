@@ -20,7 +20,6 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, func, select
 
-import migrations
 from benchmarks.journey_mortal import NEVER, Board, Stage, fork_worker, name_of, provider_id_of
 from core.clock import ManualClock
 from core.cursors import get_position
@@ -61,7 +60,7 @@ steps:
 """
 START, END = at("2026-06-01T08:00"), at("2026-06-03T00:00")
 PEOPLE = tuple(f"person{number}" for number in range(1, 5))
-_BASE = "base"
+_BASE, _DATABASE = "base", "town.db"
 _PATIENCE_S = 120.0
 _POLL_S = 0.002
 
@@ -132,20 +131,20 @@ class Story:
 class Theatre:
     """Where stories are played, each on a stage of its own, with the same people, journey and keys.
 
-    `url` is that of a PostgreSQL database; without it the stages are on SQLite.
+    `url` is that of an empty database with our schema, which is filled on PostgreSQL and copied on SQLite.
     """
 
     folder: Path
-    url: str | None = None
+    url: str
     batch: int = 2
 
     def build(self) -> None:
-        """Fill the database that every stage is a copy of; on PostgreSQL it is empty and has our schema."""
+        """Fill the database that every stage is a copy of."""
         base = self.folder / _BASE
         base.mkdir()
-        if self.url is None:
-            migrations.upgrade(_file(base))
-        with Stage(base, self.url or _file(base), Board(START), self.batch).runtime() as runtime:
+        if self.is_sqlite:
+            shutil.copyfile(self.url.removeprefix("sqlite:///"), base / _DATABASE)
+        with Stage(base, self._url_in(base), Board(START), self.batch).runtime() as runtime:
             runtime.vault.create_store()
             clock = ManualClock(START)
             with closing(Town(replace(runtime, clock=clock), clock)) as town:
@@ -153,15 +152,18 @@ class Theatre:
                     town.person(name)
                 town.journey(JOURNEY)
 
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite:///")
+
     def stage(self, name: str) -> Stage:
         own = self.folder / name
         shutil.copytree(self.folder / _BASE, own)
-        url = _file(own) if self.url is None else _copy(self.url, name)
+        url = self._url_in(own) if self.is_sqlite else _copy(self.url, name)
         return Stage(own, url, Board(START), self.batch)
 
-
-def _file(folder: Path) -> str:
-    return f"sqlite:///{folder / 'town.db'}"
+    def _url_in(self, folder: Path) -> str:
+        return f"sqlite:///{folder / _DATABASE}" if self.is_sqlite else self.url
 
 
 def _copy(url: str, name: str) -> str:

@@ -193,7 +193,7 @@ def _write(connection: Connection, vault: Vault, standing: _Standing, numbers: S
                 entered_at,
                 step_at,
                 one.journal_seq,
-                number,
+                -number,  # of an event that the log no longer has: none that comes is to be taken for it
             )
             for number in numbers
         ],

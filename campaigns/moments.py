@@ -40,7 +40,7 @@ def best_moment(
     channel: str,
     expires_after: Duration | None,
 ) -> datetime:
-    """The person's best hour within a day of `at`, outside quiet hours and over before the message lapses; else `at`."""
+    """The person's best hour within a day of `at`, outside quiet hours and over before the message lapses, or `at`."""
     zone = own_zone or default_zone
     policy = in_force(policy, workspace, channel)
     hours, quiet = hours_rule(policy, workspace), quiet_rule(policy, workspace)

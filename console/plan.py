@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from console.check import check_project
 from console.checking.data import iter_event_names
+from console.checking.pinned import check_pins, newest_versions
 from console.project import Project, ProjectFile
 from console.publish import Change, find_changes
 from console.stranding import find_needed, find_stranded, versions_of
@@ -36,9 +37,9 @@ from segments.preview.members import find_ids
 
 @dataclass(frozen=True, slots=True)
 class JourneyChange:
-    """`inside` counts people by version, `at_step` by step, `moving` says from where to where
-    they are taken over, where that is planned; `version` is the one in force, 0 for a new journey. Without `keys` and `steps` the file is as it was, and
-    only the people of older versions are to be moved.
+    """`inside` counts people by version, `at_step` by step, and `moving` says from where to where they go over, where
+    that is planned; `version` is the one in force, 0 for a new journey. Without `keys` and `steps` the file is as it
+    was, and only people of older versions are to be moved.
     """
 
     slug: str
@@ -121,6 +122,7 @@ def find_faults(
             project, in_force, scores=list_score_names(connection), seen=frozenset(iter_event_names(connection))
         ).faults
     )
+    faults += check_pins(project, newest_versions(connection))
     if catalogue is None or has_errors(faults):
         return faults
     gone = [(one.kind, one.slug) for one in find_changes(connection, project) if one.what == "withdrawn"]

@@ -113,11 +113,14 @@ def add_calendar(start: datetime, duration: Duration, zone: ZoneInfo) -> datetim
     if not duration.has_date_part:
         return start.astimezone(UTC) + duration.elapsed_part
     wall = start.astimezone(zone)
-    months = wall.year * 12 + wall.month - 1 + 12 * duration.years + duration.months
-    year, month = months // 12, months % 12 + 1
-    day = min(wall.day, monthrange(year, month)[1])
-    there = date(year, month, day) + timedelta(weeks=duration.weeks, days=duration.days)
-    return at_local(there, wall.time(), zone) + duration.elapsed_part
+    there = wall.date()
+    if duration.years or duration.months:
+        months = wall.year * 12 + wall.month - 1 + 12 * duration.years + duration.months
+        year, month = months // 12, months % 12 + 1
+        there = date(year, month, min(wall.day, monthrange(year, month)[1]))
+    there += timedelta(duration.days + 7 * duration.weeks)
+    instant = at_local(there, wall.time(), zone)
+    return instant + duration.elapsed_part if duration.hours or duration.minutes or duration.seconds else instant
 
 
 def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:

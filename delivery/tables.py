@@ -77,7 +77,7 @@ message = Table(
     # The frozen context that composing needs beside the profile: entry, steps, offers. Sealed under the profile.
     Column("context", LargeBinary),
     Column("links", LargeBinary),  # destinations of links that were made for this message alone, sealed
-    Column("policy", Document, nullable=False, default=dict),  # quiet hours, window, caps as they stood
+    Column("policy", Document, nullable=False, default=dict),  # what its campaign or journey says of hours and limits
     # Progress
     Column("status", String(10), nullable=False, default=MessageStatus.DUE),
     Column("reason", String(30)),  # why it was not sent

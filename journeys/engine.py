@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from core.durations import add_calendar
 from customers.tables import ProfileStatus
-from journeys.goal import find_goal, goal_ends_at
+from journeys.goal import find_credited, find_goal, goal_ends_at
 from journeys.model import Journey
 from journeys.questions import Event, Facts, Happened, UnansweredError
 from journeys.steps.anew import wait_anew
@@ -211,8 +211,10 @@ class _Walk:
             return
         value = event.properties.get(goal.value) if goal.value else None
         worth = {"value": value} if isinstance(value, int | float) else {}
+        credited = find_credited(self.run, event)
+        told = {**worth, **({"message": credited} if credited else {})}
         self.goal_at = event.occurred_at
-        self.run.note(JournalKind.GOAL, event=event.id, at=event.occurred_at.isoformat(), **worth)
+        self.run.note(JournalKind.GOAL, event=event.id, at=event.occurred_at.isoformat(), **told)
         self._emit("goal_reached")
         if goal.exits and self.status is EnrolmentStatus.ACTIVE:
             self._end(EndReason.GOAL)

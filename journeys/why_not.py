@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Row, select
 from core.definitions import definition
 from core.vault import Vault
 from customers.log import logged_event
+from customers.profiles import load_profiles
 from customers.tables import customer_event
 from customers.workspace import Workspace
 from journeys.answers import as_event
@@ -166,7 +167,18 @@ class _Asking:
         elif "segment" in entry and not {"schedule", "at"} & entry.keys():
             yield from self._segment(entry)
         elif not self.story.passages and not self.story.refusals:
-            yield Reason(Why.NEVER_CAME, f"was not brought in by: {entry_in_words(entry)}")
+            yield Reason(Why.NEVER_CAME, self._never_brought(entry))
+
+    def _never_brought(self, entry: Mapping[str, Any]) -> str:
+        """By a date, a schedule or a call."""
+        said = entry.get("date")
+        attribute = said.get("attribute") if isinstance(said, Mapping) else said
+        if attribute is None:
+            return f"was not brought in by: {entry_in_words(entry)}"
+        found = load_profiles(self.connection, self.vault, [self.story.profile_id]).get(self.story.profile_id)
+        if found is None or found.attributes.get(attribute) is None:
+            return f"has no date in {attribute}, by which people come in"
+        return f"was not brought in by {entry_in_words(entry)}: it has not come round since the journey went live"
 
     def _event(self, entry: Mapping[str, Any]) -> Iterator[Reason]:
         names = [entry["event"]] if isinstance(entry["event"], str) else list(entry["event"])

@@ -70,9 +70,7 @@ def draw(plan: Plan) -> str:
 def _described(chart: Chart) -> str:
     """The journey for those who cannot see it: what lets people in, and each step with those who stand there."""
     entries = "; ".join(text for text, _more in chart.entries)
-    steps = [
-        f"{box.name}, {box.text}{f', {_people(box.people)}' if box.people else ''}" for box in iter_boxes(chart.steps)
-    ]
+    steps = [f"{_named(box)}{f', {_people(box.people)}' if box.people else ''}" for box in iter_boxes(chart.steps)]
     return f"Enters by: {entries}. Steps: {'; '.join(steps)}."
 
 

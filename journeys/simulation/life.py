@@ -27,7 +27,7 @@ from journeys.simulation.memory import Known, Memory
 from journeys.simulation.people import Customer, known_event
 from journeys.simulation.plan import Plan
 from journeys.simulation.sending import Outbox
-from journeys.simulation.store import MissingError, Store, Wanted
+from journeys.simulation.store import Choosing, MissingError, Store, Wanted
 from journeys.simulation.tally import Tally
 from journeys.simulation.visits import Visit
 from journeys.simulation.watching import Watch, is_in
@@ -37,6 +37,7 @@ from journeys.tables import EnrolmentStatus
 from journeys.transition import (
     Asked,
     Broken,
+    DecideOffer,
     Due,
     Enrolment,
     HoldEnded,
@@ -93,6 +94,7 @@ class Life:
         self.arms: dict[ArmOf, str] = {}
         self.set_values: dict[str, Any] = {}
         self.lists: dict[str, bool] = {}
+        self.offered: dict[str, Mapping[str, Any]] = {}
         self.news: list[Known] = []
         self.is_changed = False
         self.journal: list[tuple[datetime, Enrolment, JournalEntry]] | None = [] if keeps_journal else None
@@ -287,6 +289,9 @@ class Life:
             if isinstance(outcome, Asked):
                 yield from answers.missing
                 continue
+            for effect in outcome.effects:
+                if isinstance(effect, DecideOffer):
+                    self.offered[effect.step] = yield from self._read(Choosing(outcome.enrolment, effect))
             self._take(passage, outcome)
             if not outcome.is_unfinished:
                 return
@@ -308,7 +313,7 @@ class Life:
         claimed = self.outbox.claim(self.now)
         gates: list[Gate] = []
         for row in claimed:
-            gate = yield from self._gate(row)
+            gate: Gate = yield from self._read(row.shape)
             gates.append(gate)
         endings = [self.outbox.judge(row, claimed, gate, self.now) for row, gate in zip(claimed, gates, strict=True)]
         for row, ending in zip(claimed, endings, strict=True):
@@ -318,14 +323,13 @@ class Life:
             elif ending is not None:
                 self.tally.held[row.step or "", str(ending.reason)] += 1
 
-    def _gate(self, row: Row) -> Generator[Wanted, None, Gate]:
+    def _read(self, wanted: Wanted) -> Generator[Wanted, None, Any]:
+        """What the store has of `wanted`, as soon as it was read."""
         while True:
             try:
-                gate: Gate = self.store.find(row.shape, self.customer.person.id, self.now)
+                return self.store.find(wanted, self.customer.person.id, self.now)
             except MissingError as error:
                 yield error.wanted
-            else:
-                return gate
 
     def _report(self, row: Row, event: NewEvent) -> None:
         self.happen(event.name, event.key, event.properties)

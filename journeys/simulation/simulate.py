@@ -64,7 +64,6 @@ def simulate(
 
     `workers` are processes, None as many as there are cores; few people need only this one.
     """
-
     calendar = Calendar(plan)
 
     def live(ids: Sequence[int]) -> Lived:

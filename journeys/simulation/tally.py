@@ -57,6 +57,7 @@ class Tally:
     cancelled: Counter[str] = field(default_factory=Counter)
     pending: int = 0
     responses: Counter[str] = field(default_factory=Counter)
+    offered: Counter[tuple[str, bool]] = field(default_factory=Counter)  # by step, and whether there was anything
     left_out: Counter[str] = field(default_factory=Counter)
     restless: int = 0
     steps: dict[str, StepTally] = field(default_factory=lambda: defaultdict(StepTally))

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from core.durations import Duration, InvalidDurationError, parse_duration
 from core.located import KeyPath
 from journeys.steps.values import mentioned_steps
@@ -92,8 +94,7 @@ class Step:
 # -- decisions ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True, gc=False):
     """The step is over. `answers` is what `{branch: …}` may call the way that was taken; `block` is where it leads."""
 
     outcome: Outcome = Outcome.DONE
@@ -101,8 +102,7 @@ class Done:
     block: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Struct, frozen=True, gc=False):
     """The person waits here. `memo` is what the verb wants back next time: plain values, instants as ISO text.
 
     `until` sets the timer; `names` are the events that may end the waiting, by position (from 1).
@@ -113,22 +113,19 @@ class Stay:
     names: Sequence[tuple[int, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(Struct, frozen=True, gc=False):
     """Go on at another step."""
 
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True, gc=False):
     """The run is over."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True, gc=False):
     """The step failed; `is_final` when trying again could not help."""
 
     cause: str

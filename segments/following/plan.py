@@ -89,9 +89,7 @@ def _read_plan(connection: Connection, versions: Versions) -> Plan:
     return Plan(versions, workspace, rules, timings, asked, unfit)
 
 
-def find_built(
-    connection: Connection, plan: Plan, now: datetime, at_least: Mapping[str, timedelta] = _NONE
-) -> Built:
+def find_built(connection: Connection, plan: Plan, now: datetime, at_least: Mapping[str, timedelta] = _NONE) -> Built:
     """How the published segments stand; `at_least` has the rhythms that somebody asks for, by segment."""
     rows = {row.segment: row for row in connection.execute(select(segment_refresh))}
     followed, due = set(), set()

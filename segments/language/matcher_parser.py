@@ -62,7 +62,7 @@ def _comparison(word: str, value: Any, report: Report, path: KeyPath) -> Compari
     try:
         operator = Operator(word)
     except ValueError:
-        hint = did_you_mean(word, Operator) or f"write one of {', '.join(Operator)}"
+        hint = did_you_mean(word, Operator) or "write eq, ne, in, gt, lt, between, contains, exists or another one"
         report("E102", path, f"unknown matcher '{word}'", hint, at_key=True)
         return None
     operand = _operand(operator, value, report, path)

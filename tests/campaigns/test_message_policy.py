@@ -39,7 +39,5 @@ def test_nothing_is_stated_that_does_not_hold_for_the_channel() -> None:
     whole = Closed(NOW.replace(tzinfo=None), NOW.replace(tzinfo=None, hour=23), frozenset({"sms"}))
     windows = {"sms": "mon 09:00-12:00"}
     assert policy_document("email", windows=windows, closed=(whole,), limits=LIMITS) == {"workspace": True}
-    stated = policy_document(
-        "sms", windows=windows, closed=(whole,), limits=LIMITS, throttle=0.5, asks_again=True
-    )
+    stated = policy_document("sms", windows=windows, closed=(whole,), limits=LIMITS, throttle=0.5, asks_again=True)
     assert set(stated) == {"workspace", "send_window", "closed", "throttle_per_s", "asks_again", "limits"}

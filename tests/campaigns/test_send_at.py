@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -81,5 +81,5 @@ def test_the_campaign_goes_out_now_where_nobody_knows_an_hour_or_it_is_too_late_
 )
 def test_a_time_of_day_is_the_next_by_the_persons_clock(at: str, clock: str, zone: str, expected: str) -> None:
     instant = datetime.fromisoformat
-    found = next_clock(instant(at), datetime.strptime(clock, "%H:%M").time(), ZoneInfo(zone))
+    found = next_clock(instant(at), time.fromisoformat(clock), ZoneInfo(zone))
     assert found == instant(expected)

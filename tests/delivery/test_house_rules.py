@@ -44,5 +44,9 @@ def test_what_a_message_says_itself_takes_the_place_of_the_house_rules(
 
 
 def test_a_policy_stays_as_it_is_when_the_house_has_nothing_to_say() -> None:
-    for policy, workspace in (({"workspace": True}, SHOP), ({}, STRICT), (dict(in_force({"workspace": True}, STRICT, "email")), SHOP)):
+    for policy, workspace in (
+        ({"workspace": True}, SHOP),
+        ({}, STRICT),
+        (dict(in_force({"workspace": True}, STRICT, "email")), SHOP),
+    ):
         assert in_force(policy, workspace, "email") is policy

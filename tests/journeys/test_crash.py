@@ -121,9 +121,7 @@ def test_nothing_happens_when_everything_that_was_read_is_read_again(make_town: 
 
 
 def test_everybody_has_the_journal_of_a_calm_run_when_processes_are_killed(database_url: str) -> None:
-    words = [sys.executable, "-m", "benchmarks.journey_crash", "--short"]
-    if not database_url.startswith("sqlite"):
-        words += ["--url", database_url]
+    words = [sys.executable, "-m", "benchmarks.journey_crash", "--short", "--url", database_url]
     done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, timeout=300, check=True)
     figures = json.loads(done.stdout)
     assert figures["kills"] >= 8

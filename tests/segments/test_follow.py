@@ -278,7 +278,8 @@ def test_what_turns_by_the_clock_is_asked_again_sooner_when_somebody_wants_to_kn
         follow(runtime, at, at_least=at_least)
         with runtime.database.read() as connection:
             query = select(segment_refresh.c.refreshed_at).where(segment_refresh.c.segment == "now")
-            return connection.execute(query).scalar_one()
+            refreshed_at: datetime = connection.execute(query).scalar_one()
+            return refreshed_at
 
     assert asked_at(NOW + 5 * minute) == NOW
     assert asked_at(NOW + 5 * minute, {"now": 6 * minute, "vips": minute}) == NOW

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.journeys.conftest import MakeTown
-from tests.journeys.town import Town
+from tests.journeys.town import Town, at
 
 HEAD = "journey: again\nenter: {event: cart_updated, key: cart_id}\n"
 REST = "steps: [{id: rest, wait: 1h}]\n"
@@ -125,7 +125,7 @@ def test_a_run_by_a_segment_begins_with_the_tick(make_town: MakeTown) -> None:
     town.set("alice", visits=11)
     town.run_until("2026-06-01T10:00")
     town.refresh_segments()
-    town.run_until("2026-06-01T10:00:30")
+    town.clock.move_to(at("2026-06-01T10:00:30"))
     town.work()
     assert f"{town.enrolments()[0].entered_at:%H:%M:%S}" == "10:00:30"
 

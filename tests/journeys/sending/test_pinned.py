@@ -82,8 +82,8 @@ def test_the_steps_of_defaults_follow_each_message_that_is_skipped_and_says_noth
     town.template("two", "---\ntemplate: two\nchannel: sms\n---\nHello\n")
     town.journey(
         f"journey: sorry\nenter: {{event: signed_up}}\ndefaults: {{topic: marketing, on_skip: {APOLOGY}}}\n{NIGHT}"
-        "steps: [{id: a, email: one}, {id: b, email: one, on_skip: continue}, {id: c, email: one, if: {attribute: tier, "
-        "is: never}}, {id: rest, wait: 1d}]\n"
+        "steps: [{id: a, email: one}, {id: b, email: one, on_skip: continue}, "
+        "{id: c, email: one, if: {attribute: tier, is: never}}, {id: rest, wait: 1d}]\n"
     )
     town.log("signed_up", "alice")
     town.work()
