@@ -256,7 +256,7 @@ class _Walk:
                 return
             self._follow(self.step, decision)
             if len(effects) > caused and self.status is EnrolmentStatus.ACTIVE:
-                self.is_unfinished = any(isinstance(effect, CHANGES_FACTS) for effect in effects[caused:])
+                self.is_unfinished = not CHANGES_FACTS.isdisjoint(map(type, effects[caused:]))
 
     def _waits_after_failure(self) -> bool:
         """Whether a failed step waits for its next attempt; when its time has come, the step is tried as it stood."""

@@ -335,7 +335,7 @@ Effect = (
 )
 
 # After these the world is another: whatever is asked next must be asked anew.
-CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer, CreateTask, ChangeList)
+CHANGES_FACTS: Final = frozenset({SetAttributes, EmitEvent, DecideOffer, CreateTask, ChangeList})
 
 
 class Transition(Struct, frozen=True, gc=False):

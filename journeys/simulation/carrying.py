@@ -96,7 +96,7 @@ def _clear_timers(_life: Life, passage: Passage, effect: ClearTimers) -> None:
 
 
 def _wait_for(_life: Life, passage: Passage, effect: WaitFor) -> None:
-    passage.waits = tuple(dict.fromkeys(name for _, name in effect.names))
+    passage.waits = tuple(dict.fromkeys([name for _, name in effect.names])) if effect.names else ()
 
 
 def _change_list(life: Life, _passage: Passage, effect: ChangeList) -> None:

@@ -19,6 +19,7 @@ from customers.tables import ProfileStatus, customer_event, profile
 from journeys.admission import Candidate
 from journeys.conditions import HAPPENINGS
 from journeys.entries.kinds import REQUESTED, ApiEntry, DateEntry, ScheduleEntry
+from journeys.entries.slots import occurrence_of
 from journeys.interest import Interest
 from journeys.model import Edge, Entry, EventEntry, Journey, SegmentEntry
 from journeys.questions import Event
@@ -102,7 +103,8 @@ class Everybody:
         if isinstance(entry, ApiEntry):
             said = {"journey": plan.journey.slug, "request": str(number), "properties": dict(self.properties or {})}
             return [known_event(plan.workspace, Event(0, REQUESTED, at, at, said))], []
-        return [], [Visit(at, Candidate(plan.journey, entry, number, "", at.isoformat(), trigger_of(entry), at))]
+        occurrence = occurrence_of(entry, at.date()) if isinstance(entry, DateEntry) else at.isoformat()
+        return [], [Visit(at, Candidate(plan.journey, entry, number, "", occurrence, trigger_of(entry), at))]
 
     def _delay(self, number: int) -> timedelta:
         seconds = int(self.spread.total_seconds())

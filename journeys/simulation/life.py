@@ -131,7 +131,8 @@ class Life:
 
     def _hear(self, known: Known) -> None:
         self.memory.add(known)
-        self.news.append(known)
+        if self._watch is not None or self.plan.cares_for(known.event.name):
+            self.news.append(known)
 
     def remember(self, name: str) -> None:
         """Know what was called `name` before the simulation. Raises MissingError while that is unread."""
@@ -157,7 +158,9 @@ class Life:
         self.tally.pending += len(self.outbox.waiting)
 
     def _next(self) -> datetime | None:
-        instants = [one[0][0] for one in (self._coming, self._doors) if one]
+        instants = [self._coming[0][0]] if self._coming else []
+        if self._doors:
+            instants.append(self._doors[0][0])
         for passage in self.passages.values():
             instants += passage.timers.values()
         if self.outbox.waiting:
@@ -191,7 +194,7 @@ class Life:
                 yield from self._look_again()
             while due := self._due():
                 yield from self._fire(due)
-            if self.outbox.waiting:
+            if self.outbox.is_due(self.now):
                 yield from self._ask_again()
                 yield from self._deliver()
             if self._watch is not None and not (self.news or self.is_changed):
@@ -289,7 +292,7 @@ class Life:
             if isinstance(outcome, Asked):
                 yield from answers.missing
                 continue
-            for effect in outcome.effects:
+            for effect in outcome.effects if plan.has_offers else ():
                 if isinstance(effect, DecideOffer):
                     self.offered[effect.step] = yield from self._read(Choosing(outcome.enrolment, effect))
             self._take(passage, outcome)

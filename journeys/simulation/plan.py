@@ -60,9 +60,19 @@ class Plan:
         return interest_of(self.journey)
 
     @cached_property
+    def has_offers(self) -> bool:
+        """Whether a step asks the recommender."""
+        return any(step.verb.name == "offer" for step in self.journey.by_id.values())
+
+    @cached_property
     def entrances(self) -> frozenset[str]:
         """The events that may bring somebody to the door."""
         return frozenset({STARTED}.union(*(entry.names for entry in self.journey.entries)))
+
+    def cares_for(self, name: str) -> bool:
+        """Whether an event called so may let somebody in, or matter to somebody inside before its next step."""
+        interest = self.interest
+        return interest.any_event or name in interest.names or name in self.entrances
 
     @cached_property
     def segments(self) -> Mapping[str, Rule]:

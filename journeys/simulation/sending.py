@@ -47,6 +47,10 @@ class Outbox:
             del self.waiting[row.id]
         return cancelled
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether any message may go, or is to be judged again."""
+        return any(row.due_at <= now for row in self.waiting.values())
+
     def claim(self, now: datetime) -> list[Row]:
         """What is due, in the order in which messages compete."""
         due = [row for row in self.waiting.values() if row.due_at <= now]
