@@ -89,6 +89,7 @@ def ask_snapshot(folder: Path, people: int) -> Figures:
     from segments.snapshot.owned import own_snapshot
 
     with open_world(folder) as runtime:
+        hold_in_memory(folder)
         build_s = _timed(lambda: build_snapshot(runtime))
         with runtime.database.read() as connection:
             workspace, rules = get_workspace(connection), rules_of(load_segments(connection))

@@ -16,9 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from campaigns.definition import Campaign, get_campaign
-from campaigns.envelopes import build_envelope, find_sender
+from campaigns.envelopes import Outside, build_envelope, find_sender
+from campaigns.frozen_offers import Refreshed, refresh_offers
 from campaigns.letter_columns import fill_columns
 from campaigns.message_context import (
+    TEMPLATE_VERSION,
     campaign_context,
     declared_context,
     offer_context,
@@ -61,11 +63,26 @@ class _Draft:
     campaign: Campaign | None
     context: Mapping[str, Any] = field(repr=False)
     offers: Mapping[str, Mapping[str, Any]]
+    empty_steps: frozenset[str] = frozenset()  # offers of its journey of which nothing is left
+
+    @property
+    def outside(self) -> Outside:
+        if self.campaign is not None:
+            return Outside.of_campaign(self.campaign)
+        return Outside.of_document(self.context.get("outside") or {})
 
     @property
     def wanted_offers(self) -> frozenset[str]:
         unnamed = self.campaign.offer if self.campaign and self.template.reads_unnamed_offers else None
         return self.template.offers | ({unnamed} if unnamed else frozenset())
+
+    @property
+    def reads_empty_step(self) -> bool:
+        """Whether the template shows what a step of the journey chose, and nothing of that is left."""
+        gone = {f"steps.{step}.items" for step in self.empty_steps}
+        gone |= {f"offers.{self.context['steps'][step]['offer']}.items" for step in self.empty_steps}
+        gone |= {f"vars.{name}" for name, value in self.context.get("vars", {}).items() if value == []}
+        return bool(self.empty_steps) and any(variable.path in gone for variable in self.template.compiled.variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +117,7 @@ class Composer:
         now = self._runtime.clock.now()
         with self._runtime.database.transaction() as connection:
             workspace = self._workspace or get_workspace(connection)
-            drafts = self._draft(connection, workspace, rows, failed)
+            drafts = self._draft(connection, workspace, rows, failed, now)
             batch = _Batch(
                 workspace,
                 workspace_context(workspace),
@@ -112,17 +129,22 @@ class Composer:
         return failed + [self._compose_one(batch, draft, gathered[draft.row.id]) for draft in batch.drafts]
 
     def _draft(
-        self, connection: Connection, workspace: Workspace, rows: Sequence[MessageRow], failed: list[Composed]
+        self,
+        connection: Connection,
+        workspace: Workspace,
+        rows: Sequence[MessageRow],
+        failed: list[Composed],
+        now: datetime,
     ) -> list[_Draft]:
         """The drafts of those rows whose template, campaign and context can be read; the others go to `failed`."""
         sources = _Sources(connection)
-        drafts = []
+        drafts: list[tuple[MessageRow, PublishedTemplate, Campaign | None, Mapping[str, Any]]] = []
         for row in rows:
             try:
-                campaign, template = sources.find(row)
                 context = self._runtime.vault.open_document(
                     row.origin_profile_id or row.profile_id, _CONTEXT, row.context
                 )
+                campaign, template = sources.find(row, context)
             except ConfigError as error:
                 failed.append(NotSent(row.id, Reason.RENDER_ERROR, str(error.faults[0])))
             except _SourceMissingError as error:
@@ -132,8 +154,14 @@ class Composer:
             else:
                 if not self._shows_sealed:
                     context = declared_context(context, workspace)
-                drafts.append(_Draft(row, template, campaign, context, offers_of_steps(context.get("steps") or {})))
-        return drafts
+                drafts.append((row, template, campaign, context))
+        contexts = [context for *_, context in drafts]
+        # Whoever reads a mail again sees what was chosen then, and not what can be had today.
+        fresh = refresh_offers(connection, contexts, now) if self._shows_sealed else list(map(Refreshed, contexts))
+        return [
+            _Draft(row, template, campaign, one.context, offers_of_steps(one.context.get("steps") or {}), one.empty)
+            for (row, template, campaign, _), one in zip(drafts, fresh, strict=True)
+        ]
 
     def _call(self, row: MessageRow, gathered: Gathered) -> Composed:
         vault = self._runtime.vault
@@ -193,7 +221,7 @@ class Composer:
             sender,
             rendered,
             workspace=workspace,
-            campaign=draft.campaign,
+            outside=draft.outside,
             unsubscribe_headers=links.headers(sender.unsubscribe_address),
             template_hash=template.compiled.content_hash,
             decision_id=next((offer["decision_id"] for offer in offers.values() if offer["items"]), None),
@@ -215,12 +243,12 @@ class _Sources:
         self._campaigns: dict[str, Campaign] = {}
         self._templates: dict[tuple[str, int | None], PublishedTemplate] = {}
 
-    def find(self, row: MessageRow) -> tuple[Campaign | None, PublishedTemplate]:
+    def find(self, row: MessageRow, context: Mapping[str, Any]) -> tuple[Campaign | None, PublishedTemplate]:
         """Raises _SourceMissingError, or ConfigError when this release cannot read them."""
         try:
             campaign = self._campaign(row.origin_id) if row.origin_kind == OriginKind.CAMPAIGN else None
-            version = campaign.get_variant(row.variant).content.version if campaign else None
-            return campaign, self._template(row.template, version)
+            pinned = campaign.get_variant(row.variant).content.version if campaign else context.get(TEMPLATE_VERSION)
+            return campaign, self._template(row.template, pinned)
         except NotFoundError as error:
             raise _SourceMissingError(str(error)) from None
         except KeyError:
@@ -278,6 +306,8 @@ def _opens(
 def _offers_of(draft: _Draft, decided: DecidedOffers) -> tuple[dict[str, Mapping[str, Any]], NotSent | None]:
     """`offers.*` of one message, and why it is not sent where it lacks what it is about."""
     row, offers = draft.row, dict(draft.offers)
+    if draft.reads_empty_step:
+        return offers, NotSent(row.id, Reason.NO_OFFER, "nothing is left of what was chosen, nor of a fallback")
     for slug in sorted(draft.wanted_offers - draft.offers.keys()):
         if slug in decided.broken:
             return offers, NotSent(row.id, Reason.RENDER_ERROR, decided.broken[slug])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -16,11 +16,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.definition_words import (
+    LONGEST_TTL,
+    SHORTEST_TTL,
+    parse_closed,
     parse_headers,
     parse_limits,
     parse_quiet_hours,
+    parse_windows,
     report_unsupported,
 )
+from campaigns.moments import BEST_TIME
 from campaigns.schedule import Schedule
 from campaigns.send_words import parse_send
 from core.definitions import get_definition
@@ -30,6 +35,7 @@ from core.located import KeyPath, Located
 from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.workspace import Hours, Limit, Workspace
+from delivery.send_window import Closed
 from delivery.tables import MessageKind
 from segments.language.checks import check_population, check_words
 from segments.language.matcher_parser import Report, parse_where
@@ -113,6 +119,10 @@ class Campaign:
     expires_after: Duration | None = None
     quiet_hours: Hours | None = None
     ignores_quiet_hours: bool = False
+    ttl: timedelta | None = None
+    send_at: time | str | None = None  # a local clock, or `moments.BEST_TIME`
+    windows: Mapping[str, str] = field(default_factory=dict)
+    closed: tuple[Closed, ...] = ()
     limits: tuple[Limit, ...] = ()
     ignores_limits: bool = False
     throttle: Pace | None = None
@@ -210,6 +220,10 @@ def _read(document: Mapping[str, Any], report: Report, file: str, version: int =
         expires_after=parse_duration(document["expires_after"]) if document.get("expires_after") else None,
         quiet_hours=parse_quiet_hours(document["quiet_hours"]) if document.get("quiet_hours") else None,
         ignores_quiet_hours=document.get("ignore_quiet_hours", False),
+        ttl=_ttl(document["ttl"], report) if "ttl" in document else None,
+        send_at=_send_at(document.get("send_at")),
+        windows=parse_windows(document.get("send_window") or {}, report),
+        closed=parse_closed(document.get("closed") or (), report),
         limits=parse_limits(document.get("limits") or (), report),
         ignores_limits=document.get("ignore_limits", False),
         throttle=_pace(document["throttle"], report) if document.get("throttle") else None,
@@ -293,6 +307,18 @@ def _goal(document: Mapping[str, Any], report: Report) -> Goal | None:
         within=parse_duration(document["within"]).as_elapsed() if document.get("within") else DEFAULT_WINDOW,
         value=document.get("value"),
     )
+
+
+def _send_at(written: str | None) -> time | str | None:
+    return written if written in (None, BEST_TIME) else time.fromisoformat(written)
+
+
+def _ttl(text: str, report: Report) -> timedelta | None:
+    length = parse_duration(text).as_elapsed()
+    if not SHORTEST_TTL <= length <= LONGEST_TTL:
+        report("E103", ("ttl",), "a provider tries for 5 seconds to 72 hours", "write 1h, say")
+        return None
+    return length
 
 
 _PACES = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}

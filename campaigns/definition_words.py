@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from core.durations import parse_duration
 from customers.workspace import Hours, Limit
+from delivery.send_window import Closed, write_window
 from segments.language.matcher_parser import Report
 from tracking.utm import utm_flaws
 
+SHORTEST_TTL, LONGEST_TTL = timedelta(seconds=5), timedelta(hours=72)  # what AWS takes for texts and calls
 OWN_SCOPE = "campaign"  # of a limit that says nothing else: the file it stands in
 
 NOT_YET = {
     "winner": "sending a sample first is known and does not work yet",
-    "send_window": "`send_window` is known and does not work yet",
-    "closed": "`closed` is known and does not work yet",
-    "send_at": "choosing the hour for each person is known and does not work yet",
     "push": "push messages are known and do not work yet",
     "seeds": "copies to seed addresses are known and do not work yet",
     "approve": "the approval of a second person is known and does not work yet",
-    "ttl": "`ttl` is known and does not work yet",
 }
 _OF_A_VARIANT = {
     "subject": "another subject for the same template is known and does not work yet",
@@ -59,6 +57,34 @@ def parse_quiet_hours(data: Mapping[str, Any]) -> Hours:
         no_timezone=data.get("no_timezone", "use_default"),
         channels=frozenset(data.get("channels") or ()),
     )
+
+
+def parse_windows(data: Mapping[str, Mapping[str, Sequence[str]]], report: Report) -> Mapping[str, str]:
+    """`send_window`, by channel, as a message keeps it."""
+    for channel, week in data.items():
+        for day, ranges in week.items():
+            for place, text in enumerate(ranges):
+                start, _, end = text.partition("-")
+                if start == end:
+                    path = ("send_window", channel, day, place)
+                    report("E103", path, f"'{text}' is no hour at all", "write 00:00-24:00 for the whole day")
+    return {channel: write_window(week) for channel, week in data.items()}
+
+
+def parse_closed(data: Sequence[Mapping[str, Any]], report: Report) -> tuple[Closed, ...]:
+    """Closed days in local time; a date alone is its midnight, so `to` is the first day that is open again."""
+    closed = []
+    for place, item in enumerate(data):
+        start, end = datetime.fromisoformat(item["from"]), datetime.fromisoformat(item["to"])
+        if start.tzinfo or end.tzinfo:
+            key = "from" if start.tzinfo else "to"
+            report("E103", ("closed", place, key), "days are closed by everybody's own clock", "leave the offset out")
+        elif end <= start:
+            hint = "`to` is the first day on which it is open again"
+            report("E103", ("closed", place, "to"), f"it ends before it begins, on {item['from']}", hint)
+        else:
+            closed.append(Closed(start, end, frozenset(item.get("channels") or ())))
+    return tuple(closed)
 
 
 def parse_limits(data: Sequence[Mapping[str, Any]], report: Report) -> tuple[Limit, ...]:

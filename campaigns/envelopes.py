@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.utils import formataddr, parseaddr
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,29 @@ from delivery.templates import Rendered
 
 _NO_TAG = re.compile(r"[^A-Za-z0-9_-]")  # what SES refuses in a tag
 _TAG_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a campaign or a step writes on the outside of its messages, beside what its sender says.
+
+    `visible_sender` is another name, or another name and address; `ttl_s` is for how long the provider may try.
+    """
+
+    visible_sender: str | None = None
+    reply_to: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ttl_s: int | None = None
+
+    @classmethod
+    def of_campaign(cls, campaign: Campaign) -> Outside:
+        ttl_s = int(campaign.ttl.total_seconds()) if campaign.ttl else None
+        return cls(campaign.visible_sender, campaign.reply_to, campaign.headers, ttl_s)
+
+    @classmethod
+    def of_document(cls, stated: Mapping[str, Any]) -> Outside:
+        """As the context of a journey's message keeps it, in the words of the file."""
+        return cls(stated.get("from"), stated.get("reply_to"), stated.get("headers") or {}, stated.get("ttl"))
 
 
 def find_sender(workspace: Workspace, row: MessageRow, template_sender: str | None) -> Sender:
@@ -40,7 +64,7 @@ def build_envelope(
     rendered: Rendered,
     *,
     workspace: Workspace,
-    campaign: Campaign | None,
+    outside: Outside,
     unsubscribe_headers: Mapping[str, str],
     template_hash: str,
     decision_id: str | None,
@@ -67,28 +91,29 @@ def build_envelope(
     }
     if row.channel != "email":
         text = fold(rendered.text) if row.channel == "sms" else rendered.text
-        return Envelope(**common, sender=sender.address, text=text, details=_details(row.channel, sender, columns))
+        return Envelope(
+            **common, sender=sender.address, text=text, details=_details(row.channel, sender, outside, columns)
+        )
     return Envelope(
         **common,
         opens=opens,
-        sender=_mailbox(sender, campaign),
-        reply_to=(campaign.reply_to if campaign else None) or sender.reply_to or "",
+        sender=_mailbox(sender, outside.visible_sender),
+        reply_to=outside.reply_to or sender.reply_to or "",
         subject=rendered.subject,
         html=rendered.html,
         pieces=rendered.pieces,
         text_pieces=rendered.text_pieces,
         text=rendered.text,
         headers={
-            **(campaign.headers if campaign else {}),
+            **outside.headers,
             **unsubscribe_headers,
             "Feedback-ID": _feedback_id(row, workspace),
         },
     )
 
 
-def _mailbox(sender: Sender, campaign: Campaign | None) -> str:
-    """`Name <address>`; a campaign's `from` is another name, or another name and address."""
-    visible = campaign.visible_sender if campaign else None
+def _mailbox(sender: Sender, visible: str | None) -> str:
+    """`Name <address>`, with what a campaign or a step shows instead."""
     if not visible:
         return _address(sender.name, sender.address)
     return _address(visible, sender.address) if "@" not in visible else _address(*parseaddr(visible))
@@ -100,11 +125,12 @@ def _address(name: str, address: str) -> str:
     return formataddr((name, address)) if name else address
 
 
-def _details(channel: str, sender: Sender, columns: Mapping[str, str] | None) -> dict[str, Any]:
+def _details(channel: str, sender: Sender, outside: Outside, columns: Mapping[str, str] | None) -> dict[str, Any]:
     """What one channel alone knows."""
     if channel == "letter":
         return {"columns": dict(columns or {})}
-    return {"voice": sender.voice} if channel == "voice" and sender.voice else {}
+    stated = {"voice": sender.voice if channel == "voice" else None, "ttl_s": outside.ttl_s}
+    return {name: value for name, value in stated.items() if value}
 
 
 def _tags(row: MessageRow) -> dict[str, str]:

@@ -34,7 +34,7 @@ _KEY = "preview"
 _NOWHERE = "https://preview.invalid"
 _LINKS = {name: f"{_NOWHERE}/{name}" for name in ("unsubscribe", "preferences", "view_in_browser")}
 _SAMPLE_NAMES = {"first_name": "Alex", "last_name": "Sample", "name": "Alex Sample", "city": "Bath"}
-_SAMPLES = {
+SAMPLES: Mapping[ValueKind, Any] = {
     ValueKind.TEXT: "sample",
     ValueKind.NUMBER: 1,
     ValueKind.BOOLEAN: True,
@@ -71,11 +71,12 @@ def preview_template(
     variant: str | None = None,
     entry: Mapping[str, Any] | None = None,
     steps: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> Preview:
     """The published template as `profile_id` would get it, by default a sample person.
 
-    `campaign`, `entry` and `steps` stand for where the message would come from. Raises NotFoundError for an unknown
-    name, InputError with the cause when the template cannot be rendered for this person.
+    `campaign`, `entry`, `steps` and `values` (what a step's `with` says) stand for where it would come from. Raises
+    NotFoundError for an unknown name, InputError with the cause when the template cannot be rendered for this person.
     """
     now = runtime.clock.now()
     with runtime.database.read() as connection:  # what deciding offers would write is lost
@@ -85,7 +86,7 @@ def preview_template(
         origin = get_campaign(connection, campaign) if campaign else None
         unnamed = {origin.offer} if origin and origin.offer and found.reads_unnamed_offers else set()
         offers = {
-            slug: offer_context(_decide(connection, slug, profile_id, found, now))
+            slug: offer_context(propose(connection, slug, profile_id, found.source.channel, now))
             for slug in sorted(found.offers | unnamed)
         }
     context: dict[str, Any] = {
@@ -94,7 +95,7 @@ def preview_template(
         "campaign": campaign_context(origin, variant),
         "entry": dict(entry or {}),
         "steps": dict(steps or {}),
-        "vars": origin.values if origin else {},
+        "vars": {**(origin.values if origin else {}), **(values or {})},
         "offers": offers,
         "items": next((offer["items"] for offer in offers.values()), []),
         "links": _LINKS,
@@ -130,10 +131,9 @@ def embed_assets(html: str, settings: Settings) -> str:
     return re.sub(rf"{re.escape(settings.assets_base)}/([0-9a-f]{{32}}/[A-Za-z0-9._-]+)", embed, html)
 
 
-def _decide(
-    connection: Connection, slug: str, profile_id: int | None, template: PublishedTemplate, now: datetime
-) -> OfferDecision:
-    offer, surface = get_offer(connection, slug), template.source.channel
+def propose(connection: Connection, slug: str, profile_id: int | None, surface: str, now: datetime) -> OfferDecision:
+    """What the offer would be now, for a person or for nobody in particular; lost when nothing is committed."""
+    offer = get_offer(connection, slug)
     if profile_id is None:
         return show_decision(connection, propose_to_nobody(connection, offer, [], surface=surface, now=now))
     return decide_offers(connection, offer, [profile_id], surface=surface, key=_KEY, now=now)[profile_id]
@@ -146,7 +146,7 @@ def _straight(template: PublishedTemplate) -> WriteLink:
 
 def _sample(workspace: Workspace) -> Profile:
     """Somebody with a value for every declared attribute."""
-    attributes = {name: _SAMPLE_NAMES.get(name, _SAMPLES[spec.kind]) for name, spec in workspace.attributes.items()}
+    attributes = {name: _SAMPLE_NAMES.get(name, SAMPLES[spec.kind]) for name, spec in workspace.attributes.items()}
     return Profile(
         0,
         ProfileStatus.ACTIVE,

@@ -130,7 +130,7 @@ def due_for_zone(schedule: Schedule, occurrence: Occurrence, zone: ZoneInfo, now
     if occurrence.wall is None:
         return max(occurrence.launch_at, now)
     due_at = at_local(occurrence.wall.date(), occurrence.wall.time(), zone)
-    following = _following(schedule, occurrence.wall)
+    following = following_wall(schedule, occurrence.wall)
     next_at = at_local(following.date(), following.time(), zone) if following is not None else None
     if next_at is not None and (next_at <= now or next_at == due_at):
         return None  # of several missed ones only the latest
@@ -168,8 +168,8 @@ def _local(wall: datetime) -> Occurrence:
     return Occurrence(wall.replace(tzinfo=_FIRST_ZONE).astimezone(UTC), wall)
 
 
-def _following(schedule: Schedule, wall: datetime) -> datetime | None:
-    """The wall clock of the next occurrence of a local rhythm."""
+def following_wall(schedule: Schedule, wall: datetime) -> datetime | None:
+    """The wall clock of the next occurrence of a local rhythm; None behind the last one."""
     if schedule.every is None:
         return None
     walls = (datetime.combine(day, schedule.clock) for day in _days(schedule, wall.date() + _DAY))

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from campaigns.envelopes import build_envelope, find_sender
+from campaigns.envelopes import Outside, build_envelope, find_sender
 from campaigns.preview import Preview, preview_template
 from campaigns.published_templates import PublishedTemplate, load_template
 from core.errors import ConflictError, InputError
@@ -62,8 +62,26 @@ def send_copy(
     Raises InputError for a wrong address, ConflictError when it is suppressed, sending is paused, or the provider does
     not take it.
     """
-    rendered = preview_template(runtime, template, profile_id, entry=entry)
-    envelope = _begin(runtime, rendered, profile_id, to)
+    return send_rendered(
+        runtime, transports, preview_template(runtime, template, profile_id, entry=entry), profile_id, to
+    )
+
+
+def send_rendered(
+    runtime: Runtime,
+    transports: Mapping[str, Transport],
+    rendered: Preview,
+    profile_id: int,
+    to: str,
+    *,
+    mark: str = MARK,
+    sender: str | None = None,
+) -> Copy:
+    """As `send_copy`, of what was rendered already; `mark` stands before the subject, or before the text of an SMS.
+
+    The row belongs to `profile_id`, whoever it was rendered for. `sender` is the template's own unless it is given.
+    """
+    envelope = _begin(runtime, rendered, profile_id, to, mark, sender)
     try:
         transport = transports[envelope.route]
         accepted = transport.send(envelope)
@@ -80,14 +98,22 @@ def send_copy(
     return Copy(envelope.message_id, transport.name, accepted.provider_id)
 
 
-def _begin(runtime: Runtime, rendered: Preview, profile_id: int, to: str) -> Envelope:
+def check_recipient(runtime: Runtime, channel: str, to: str) -> None:
+    """Raise InputError when a test cannot go there, ConflictError when the address is suppressed or all is paused."""
+    with runtime.database.read() as connection:
+        address = _address(runtime, get_workspace(connection), channel, to)
+        _check_open(runtime, connection, channel, address, None)
+
+
+def _begin(runtime: Runtime, rendered: Preview, profile_id: int, to: str, mark: str, sender: str | None) -> Envelope:
     """Write the row, claimed and `sending` from its first moment, so that no worker ever takes it for its own."""
     now, message_id = runtime.clock.now(), random_id()
     with runtime.database.transaction() as connection:
         workspace = get_workspace(connection)
         template = load_template(connection, rendered.template, rendered.version)
         address = _address(runtime, workspace, rendered.channel, to)
-        _check_open(runtime, connection, rendered.channel, address, template.source.sender)
+        sender = sender or template.source.sender
+        _check_open(runtime, connection, rendered.channel, address, sender)
         draft = NewMessage(
             id=message_id,
             profile_id=profile_id,
@@ -99,7 +125,7 @@ def _begin(runtime: Runtime, rendered: Preview, profile_id: int, to: str) -> Env
             origin_id=message_id,
             due_at=now,
             kind=MessageKind.TRANSACTIONAL,
-            sender=template.source.sender,
+            sender=sender,
             context={PINNED: address.value},
         )
         enqueue(connection, runtime.vault, [draft], now)
@@ -109,23 +135,23 @@ def _begin(runtime: Runtime, rendered: Preview, profile_id: int, to: str) -> Env
             .values(status=MessageStatus.CLAIMED, claimed_by=_WORKER, claimed_at=now, lease_until=now + LEASE)
         )
         row = connection.execute(select(message).where(message.c.id == message_id)).one()
-        envelope = _envelope(workspace, template, row, address, rendered)
+        envelope = _envelope(workspace, template, row, address, rendered, mark)
         begin_sending(connection, runtime.vault, _WORKER, [envelope], {message_id: row}, now)
     return envelope
 
 
 def _envelope(
-    workspace: Workspace, template: PublishedTemplate, row: Any, address: Address, rendered: Preview
+    workspace: Workspace, template: PublishedTemplate, row: Any, address: Address, rendered: Preview, mark: str
 ) -> Envelope:
     is_mail = rendered.channel == "email"
-    subject, text = (MARK + rendered.subject, rendered.text) if is_mail else ("", MARK + rendered.text)
+    subject, text = (mark + rendered.subject, rendered.text) if is_mail else ("", mark + rendered.text)
     envelope = build_envelope(
         row,
         address,
-        find_sender(workspace, row, template.source.sender),
+        find_sender(workspace, row, row.sender),
         Rendered(subject, rendered.preheader, rendered.html, text),
         workspace=workspace,
-        campaign=None,
+        outside=Outside(),
         unsubscribe_headers={},
         template_hash=template.compiled.content_hash,
         decision_id=None,

@@ -25,7 +25,7 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
     from delivery.providers.registry import create_transports
     from delivery.worker import DeliveryResult, DeliveryWorker
     from journeys.succession import follow_merges
-    from journeys.tick import tick
+    from journeys.tick import tick_until_idle
 
     total = DeliveryResult()
     with open_workspace(context) as (runtime, _workspace):
@@ -33,7 +33,7 @@ def deliver(context: typer.Context, as_json: AsJson = False) -> None:
         with runtime.database.transaction() as connection:
             settle_broken_off(connection, runtime.vault, runtime.clock.now())
         follow_merges(runtime, runtime.clock.now())
-        tick(runtime, runtime.clock.now())
+        tick_until_idle(runtime, runtime.clock.now())
         with closing(create_transports(runtime.settings)) as transports:
             compose = Composer(runtime).compose
             worker = DeliveryWorker(runtime, transports, compose, name=f"deliver-{random_id()[:8]}")

@@ -39,6 +39,57 @@ segment: newsletter
 who:
   - {consent: email.marketing, is: granted}
 """
+_JOURNEY = """\
+# yaml-language-server: $schema=https://postilion.example/schema/journey.schema.json
+journey: welcome
+name: Welcome
+status: draft    # nobody enters until it says live
+enter: {segment: newsletter, when: enter}
+reenter: never
+defaults: {topic: marketing, sender: shop}
+steps:
+  - {id: hello, email: welcome}
+"""
+_TEMPLATE = """\
+---
+template: welcome
+channel: email
+subject: "Welcome, {{ profile.first_name | default('and thank you') }}"
+preheader: Good to have you with us
+topic: marketing
+---
+<mjml>
+  <mj-body>
+    <mj-section>
+      <mj-column>
+        <mj-text>Good to have you with us.</mj-text>
+        <mj-text font-size="12px">
+          {{ workspace.postal_address }} · <a href="{{ links.unsubscribe }}">Unsubscribe</a>
+        </mj-text>
+      </mj-column>
+    </mj-section>
+  </mj-body>
+</mjml>
+"""
+_TEST = """\
+# yaml-language-server: $schema=https://postilion.example/schema/test.schema.json
+test: welcome
+name: Who subscribes late in the evening is welcomed the next morning
+journey: welcome
+profile:
+  timezone: Europe/London
+  attributes: {first_name: Alice}
+given:
+  - {at: 2026-06-01T22:00, consent: {email.marketing: granted}}
+expect:
+  - {at: 2026-06-02T08:00, email: welcome, end: completed}
+"""
+_FILES = {
+    "segments/newsletter.yaml": _SEGMENT,
+    "journeys/welcome.yaml": _JOURNEY,
+    "templates/welcome.mjml": _TEMPLATE,
+    "tests/welcome.yaml": _TEST,
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +116,7 @@ def init(
         return
     for line in made or ["everything is there already"]:
         say(f"[green]✓[/] {line}")
-    say("\nNext: describe your shop in [bold]workspace.yaml[/], then `postilion check` and `postilion apply`.")
+    say("\nNext: describe your shop in [bold]workspace.yaml[/], then `postilion check`, `test` and `apply`.")
 
 
 def _write_folder(folder: Path) -> list[str]:
@@ -78,7 +129,8 @@ def _write_folder(folder: Path) -> list[str]:
         for name in _FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
         workspace.write_text(_WORKSPACE.format(slug=slug, name=slug.replace("_", " ").title()), encoding="utf-8")
-        (folder / "segments" / "newsletter.yaml").write_text(_SEGMENT, encoding="utf-8")
+        for name, text in _FILES.items():
+            (folder / name).write_text(text, encoding="utf-8")
         made.append(f"project folder {folder}")
     ignored = folder / ".gitignore"
     if not ignored.exists():

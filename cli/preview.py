@@ -61,7 +61,7 @@ def preview(
         if profile is not None:
             with runtime.database.read() as connection:
                 profile_id = get_profile_id(connection, runtime.vault, workspace, profile)
-        entry = _read(data) if data is not None else {}
+        entry = read_data(data) if data is not None else {}
         rendered = preview_template(runtime, template, profile_id, entry=entry)
         copy = _send(runtime, template, profile_id, send_to, entry) if send_to is not None else None
         settings = runtime.settings
@@ -86,7 +86,7 @@ def preview(
         say(f"Sent by {copy.provider}: see `postilion messages show {copy.message_id}`.")
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_data(file: Path) -> dict[str, Any]:
     """The JSON object in `file`. Raises InputError."""
     import msgspec
 

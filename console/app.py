@@ -17,6 +17,7 @@ import console.openapi
 import console.profile_web
 import console.rights.web
 import delivery.web
+import journeys.web
 import recommender.web
 import tracking.web
 from campaigns.transactional.accept import accept_messages
@@ -27,6 +28,8 @@ from core.errors import PostilionError
 from core.runtime import Runtime
 from customers.workspace import get_workspace
 from delivery.intake import Callback, store_callbacks
+from journeys.entries.requests import Submission as EntrySubmission
+from journeys.entries.requests import accept_entries
 from tracking.ingestion.group_commit import Ingestion
 from tracking.ingestion.records import create_ingestion
 from tracking.mail_leaving import leaving_by_mail
@@ -37,6 +40,7 @@ def create_app(runtime: Runtime) -> Starlette:
     events = create_ingestion(runtime)
     callbacks: Ingestion[Callback] = Ingestion(runtime.database, store_callbacks(runtime, leaving_by_mail(runtime)))
     messages: Ingestion[Submission] = Ingestion(runtime.database, accept_messages(runtime))
+    entries: Ingestion[EntrySubmission] = Ingestion(runtime.database, accept_entries(runtime))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -44,10 +48,12 @@ def create_app(runtime: Runtime) -> Starlette:
         events.start()
         callbacks.start()
         messages.start()
+        entries.start()
         try:
             yield
         finally:
             # All wait until what was accepted is stored.
+            await run_in_threadpool(entries.stop)
             await run_in_threadpool(messages.stop)
             await run_in_threadpool(callbacks.stop)
             await run_in_threadpool(events.stop)
@@ -69,6 +75,7 @@ def create_app(runtime: Runtime) -> Starlette:
             *tracking.web.routes(runtime, events, view_message=lambda token: find_message_html(runtime, token)),
             *delivery.web.routes(runtime, callbacks.submit),
             *campaigns.web.routes(runtime, messages.submit),
+            *journeys.web.routes(runtime, entries.submit),
             *recommender.web.routes(runtime),
             *console.profile_web.routes(runtime),
             *console.rights.web.routes(runtime),

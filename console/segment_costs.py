@@ -25,7 +25,7 @@ _PATIENCE_S = "3"
 def check_costs(project: Project, settings: Settings, now: datetime) -> list[Fault]:
     """A warning (W208) for each segment above POSTILION_SEGMENT_ROWS; none where no database answers."""
     limit = settings.segment_rows_number
-    url = _patient_url(settings.database)
+    url = patient_url(settings.database)
     if project.workspace is None or not limit or url is None:
         return []
     workspace = parse_workspace(project.workspace.document)
@@ -56,7 +56,7 @@ def _dear(project: Project, workspace: Workspace, url: str, limit: int, now: dat
                 yield located[slug].fault("W208", ("who",), message, hint, at_key=True)
 
 
-def _patient_url(url: str) -> str | None:
+def patient_url(url: str) -> str | None:
     """`url` for a short look; None for a file of SQLite that is not there, which looking would make."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":

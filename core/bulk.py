@@ -91,6 +91,7 @@ def insert_few(
     *,
     returning: str | None = None,
     computed: Mapping[str, str] = _NOTHING,
+    on_conflict: str = PASS_OVER,
 ) -> list[Any]:
     """`insert_rows` for a few, where a COPY would cost more than it saves.
 
@@ -99,7 +100,7 @@ def insert_few(
     if not rows:
         return []
     names, name, worked_out = (*columns, *computed), _name(connection, table), tuple(computed.values())
-    ending = f" ON CONFLICT {PASS_OVER}{f' RETURNING {returning}' if returning else ''}"
+    ending = f" ON CONFLICT {on_conflict}{f' RETURNING {returning}' if returning else ''}"
     if connection.dialect.name == "sqlite":
         statements = _statements(name, names, rows, ending, worked_out)
     else:
@@ -136,6 +137,20 @@ def update_rows(
         values = tuple(chain.from_iterable(some)) if is_sqlite else _by_column(some)
         updated += connection.exec_driver_sql(statement, values + parameters).scalars().all()
     return updated
+
+
+def set_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Set `columns` of each row to its own plain driver values; the first of them is the key."""
+    if not rows:
+        return
+    name = _name(connection, table)
+    if connection.dialect.name == "sqlite":
+        sets = ", ".join(f"{column} = ?" for column in columns[1:])
+        statement = f"UPDATE {name} SET {sets} WHERE {columns[0]} = ?"
+        connection.exec_driver_sql(statement, [(*row[1:], row[0]) for row in rows])
+        return
+    statement = _update_statement(connection.dialect, table, name, tuple(columns), None, "", "true")
+    connection.exec_driver_sql(statement, _by_column(rows))
 
 
 def reserve_ids(connection: Connection, table: Table, count: int) -> list[int]:

@@ -122,6 +122,36 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "Move or remove them.",
         ),
         (
+            "E115",
+            "answer that a step never gives",
+            "`{branch: x, is: y}` asks for an arm, a branch or a position that the step does not have.",
+            "Write the name or the number of one that it has; numbers stand without quotes.",
+        ),
+        (
+            "W115",
+            "condition that can never hold",
+            "Two of its parts exclude each other, or nobody can have taken the way that it asks for.",
+            "Correct it, or take it out with what depends on it.",
+        ),
+        (
+            "W116",
+            "condition that always holds",
+            "It is true of everybody, so that it decides nothing.",
+            "Correct it, or take it out.",
+        ),
+        (
+            "W117",
+            "limit that starves a step",
+            "The messages before it have used the limit up for everybody who comes here, so that it is never sent.",
+            "Raise the limit, wait longer, or take a message out.",
+        ),
+        (
+            "W118",
+            "message that no hour lets through",
+            "Whenever it falls due, quiet hours drop it, or it expires before they or the send window let it out.",
+            "Send it at another hour, let it wait, or let it expire later.",
+        ),
+        (
             "E120",
             "unknown name",
             "No segment, template, offer, list, journey, score, topic, sender or transport is called so.",
@@ -136,14 +166,14 @@ FAULT_CODES: Mapping[str, FaultCode] = {
         (
             "E122",
             "circular journeys",
-            "Journeys start each other without a wait, which would never end.",
+            "Journeys start each other, or emit each other's entry event, without a wait: it would never end.",
             "Put a wait between them, or break the circle.",
         ),
         (
             "E123",
             "variable never available",
-            "The template reads what nothing here can supply, such as `entry.items` in a segment's journey.",
-            "Supply it by `with` or `defaults`, or use another template.",
+            "A text reads what not everybody has who gets it, such as `entry.items` in a segment's journey.",
+            "Supply it by `with` or `defaults`, let everybody pass the step that it comes from, or ask for it first.",
         ),
         (
             "E124",
@@ -184,8 +214,8 @@ FAULT_CODES: Mapping[str, FaultCode] = {
         ),
         (
             "E134",
-            "timeout that cannot be",
-            "The timeout is 0, or longer than `max_stay` lets anybody stay.",
+            "wait that cannot be",
+            "The timeout is 0, or a wait is longer than `max_stay` lets anybody stay.",
             "Change one of the two.",
         ),
         (
@@ -203,8 +233,8 @@ FAULT_CODES: Mapping[str, FaultCode] = {
         (
             "E137",
             "no hour left to send",
-            "The send window lies wholly inside the quiet hours.",
-            "Make one of the two shorter.",
+            "The send window is empty, or lies wholly inside the quiet hours.",
+            "Write hours that lie outside them.",
         ),
         (
             "E138",
@@ -229,6 +259,12 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "people stand at a removed step",
             "The message says how many.",
             "Say by `migrate: {removed: {old: new}}` where they go on, or apply without `--migrate`.",
+        ),
+        (
+            "E143",
+            "people still need what has no file any more",
+            "A template, segment or offer was removed, and people in an older version of a journey will come to it.",
+            "Keep the file until they are through, or move them to the newest version with `apply --migrate`.",
         ),
         (
             "E150",
@@ -329,7 +365,7 @@ FAULT_CODES: Mapping[str, FaultCode] = {
         (
             "W201",
             "never seen in the data",
-            "No such event or attribute has arrived, or its values are of another type.",
+            "No such event or attribute is declared or has arrived, or its values are of another type.",
             "Check the spelling; ignore it if the data is still to come.",
         ),
         ("W202", "mail directly after a mail", "Nothing is waited for between the two.", "Put a `wait` between them."),

@@ -27,6 +27,7 @@ _MESSAGE = EventSpec(
         "sub_kind": _TEXT,
     }
 )
+_SKIPPED = EventSpec({**_MESSAGE.properties, "then": _TEXT, "taken_by": _TEXT})  # of the limit that refused it
 _ENGAGEMENT = EventSpec(
     {
         **_MESSAGE.properties,
@@ -39,6 +40,8 @@ _CONSENT = EventSpec({"channel": _TEXT, "topic": _TEXT, "source": _TEXT, "messag
 _SEGMENT = EventSpec({"segment": _TEXT})
 _OFFER = EventSpec({"offer": _TEXT, "decision_id": _TEXT, "sku": _TEXT, "surface": _TEXT, "message_id": _TEXT})
 _JOURNEY = EventSpec({"journey": _TEXT, "version": _NUMBER, "enrolment_id": _TEXT, "reason": _TEXT, "step": _TEXT})
+_START = EventSpec({"journey": _TEXT, "started_by": _TEXT, "enrolment_id": _TEXT, "start_id": _TEXT, "chain": _NUMBER})
+_REQUEST = EventSpec({"journey": _TEXT, "request": _TEXT})  # what the call brings beside them is sealed
 _MERGE = EventSpec({"merge_id": _NUMBER, "other_profile_id": _NUMBER, "cause": _TEXT})
 _TASK = EventSpec(dict.fromkeys(("task_id", "kind", "team", "priority", "outcome", "origin", "step"), _TEXT))
 
@@ -51,7 +54,7 @@ OWN_EVENTS: Mapping[str, EventSpec] = MappingProxyType(
         "message_bounced": _MESSAGE,
         "message_complained": _MESSAGE,
         "message_failed": _MESSAGE,
-        "message_skipped": _MESSAGE,
+        "message_skipped": _SKIPPED,
         "message_unknown": _MESSAGE,
         "message_opened": _ENGAGEMENT,
         "link_clicked": _ENGAGEMENT,
@@ -64,7 +67,9 @@ OWN_EVENTS: Mapping[str, EventSpec] = MappingProxyType(
         "offer_clicked": _OFFER,
         "journey_entered": _JOURNEY,
         "journey_exited": _JOURNEY,
+        "journey_started": _START,
         "goal_reached": _JOURNEY,
+        "entry_requested": _REQUEST,
         "profile_merged": _MERGE,
         "profile_split": _MERGE,
         "task_created": _TASK,

@@ -95,6 +95,12 @@ profile = Table(
     Column("sealed_attributes", LargeBinary),  # one sealed document with every personal attribute
     Column("batch_id", Id),  # the import that made it
     Index(
+        "ix_profile_timezone",  # which zones anybody lives in
+        "timezone",
+        sqlite_where=text("timezone IS NOT NULL"),
+        postgresql_where=text("timezone IS NOT NULL"),
+    ),
+    Index(
         "ix_profile_merged_into",
         "merged_into",
         sqlite_where=text("merged_into IS NOT NULL"),

@@ -22,7 +22,7 @@ class Envelope:
     the picture of a mail tells (individual, aggregate or off), None where a channel has no pictures. `pieces` and
     `text_pieces` tell the template's own words in `html` and `text` from the recipient's. `transport` is the sender's
     own choice, empty for the one that serves the channel; `details` is what one channel alone knows: the columns of a
-    letter, the method of a webhook, the voice of a call.
+    letter, the method of a webhook, the voice of a call, `ttl_s` for how long a provider may try.
     """
 
     message_id: str

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from typing import Any
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from core.ids import bucket
 from core.vault import Vault
@@ -22,12 +21,13 @@ from customers.suppression import find_suppressed
 from customers.tables import ProfileStatus
 from customers.workspace import Workspace
 from delivery.envelope import MessageRow
+from delivery.hour_rules import hours_rule, quiet_rule
 from delivery.legal_hours import LegalRule, find_windows
+from delivery.limits import caps_of, find_occupants
 from delivery.phone_places import place_of
 from delivery.pinned import find_pinned
-from delivery.policy import Cap, Fallback, MessageFacts, QuietRule
-from delivery.quiet_hours import QuietHours
-from delivery.tables import MessageKind, MessageStatus, OriginKind, message
+from delivery.policy import MessageFacts
+from delivery.tables import MessageKind
 
 _NOBODY = Address("", "", "")
 _GLOBAL_HOLDOUT_SEED = "workspace/global_holdout"
@@ -62,7 +62,7 @@ def gather_facts(
     suppressed = _suppressed(connection, rows, addresses)
     consents = _consents(connection, rows, addresses, now)
     paused = _paused(connection, rows, addresses, now)
-    occupying = _occupying(connection, rows, now)
+    occupants = find_occupants(connection, rows, now)
     gathered = {}
     for row in rows:
         profile, address = profiles[row.profile_id], addresses[row.id]
@@ -80,8 +80,9 @@ def gather_facts(
                 is_held_out=is_globally_held_out(workspace, row.profile_id),
                 zone=find_zone(profile.timezone or ""),
                 legal=_legal_rule(workspace, row, profile, address),
-                quiet=_quiet_rule(row.policy, workspace),
-                caps=_caps(row, occupying[row.profile_id], now),
+                hours=hours_rule(row.policy, workspace),
+                quiet=quiet_rule(row.policy, workspace),
+                caps=caps_of(row, occupants.get(row.profile_id, ())),
             ),
             profile,
             address,
@@ -159,97 +160,3 @@ def _legal_rule(workspace: Workspace, row: MessageRow, profile: Profile, address
     own = find_zone(profile.timezone or "")
     zones = (own,) if own else place.zones if place else ()
     return LegalRule(windows, zones or (ZoneInfo(workspace.timezone),))
-
-
-def _quiet_rule(policy: Mapping[str, Any], workspace: Workspace) -> QuietRule | None:
-    stated = policy.get("quiet_hours")
-    if stated is None or policy.get("ignore_quiet_hours"):
-        return None
-    return QuietRule(
-        hours=QuietHours(time.fromisoformat(stated["from"]), time.fromisoformat(stated["to"])),
-        waits=stated.get("then", "wait") == "wait",
-        no_timezone=Fallback(stated.get("no_timezone", "use_default")),
-        default_zone=find_zone(policy.get("timezone") or "") or ZoneInfo(workspace.timezone),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Occupant:
-    """A message that may count under a cap."""
-
-    id: str
-    channel: str
-    topic: str
-    origin_kind: str
-    origin: str
-    origin_id: str
-    at: datetime
-    rank: tuple[int, datetime, str] | None  # its place in the queue while it is only claimed
-
-
-def _occupying(connection: Connection, rows: Sequence[MessageRow], now: datetime) -> dict[int, list[_Occupant]]:
-    """Marketing messages that occupy a cap, by profile, as far back as any cap of these rows looks."""
-    limits = [limit for row in rows for limit in row.policy.get("limits", ())]
-    found: dict[int, list[_Occupant]] = defaultdict(list)
-    if not limits:
-        return found
-    window = max((limit["per_s"] for limit in limits if limit["per_s"] is not None), default=0)
-    started = now - timedelta(seconds=window)
-    capped = sorted({row.profile_id for row in rows if row.policy.get("limits")})
-    whole_runs = any(limit["per_s"] is None for limit in limits)
-    since = [] if whole_runs else [(message.c.claimed_at > started)]
-    query = select(message).where(
-        message.c.profile_id.in_(capped),
-        message.c.kind == MessageKind.MARKETING,
-        message.c.status.in_([MessageStatus.CLAIMED, MessageStatus.SENDING, MessageStatus.SENT, MessageStatus.UNKNOWN]),
-        *since,
-    )
-    for row in connection.execute(query):
-        waiting = row.status == MessageStatus.CLAIMED
-        found[row.profile_id].append(
-            _Occupant(
-                row.id,
-                row.channel,
-                row.topic,
-                row.origin_kind,
-                row.origin,
-                row.origin_id,
-                row.sent_at or row.claimed_at,
-                (-row.priority, row.due_at, row.id) if waiting else None,
-            )
-        )
-    return found
-
-
-def _caps(row: MessageRow, occupants: Sequence[_Occupant], now: datetime) -> list[Cap]:
-    rank = (-row.priority, row.due_at, row.id)
-    ahead = [item for item in occupants if item.id != row.id and (item.rank is None or item.rank < rank)]
-    return [
-        Cap(
-            messages=limit["messages"],
-            per=timedelta(seconds=limit["per_s"]) if limit["per_s"] is not None else now - _BEGINNING,
-            waits=limit.get("then") == "wait",
-            occupied_at=[item.at for item in ahead if _counts(item, limit, row)],
-        )
-        for limit in row.policy.get("limits", ())
-    ]
-
-
-_BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-
-
-def _counts(item: _Occupant, limit: Mapping[str, Any], row: MessageRow) -> bool:
-    """Does `item` count under `limit` of `row`? A whole-run limit (`per: journey`) counts one enrolment's messages."""
-    if limit.get("channel", item.channel) != item.channel or limit.get("topic", item.topic) != item.topic:
-        return False
-    if limit["per_s"] is None:
-        return bool(item.origin_id == row.origin_id)
-    match limit.get("scope", "workspace"):
-        case "workspace":
-            return True
-        case "journeys":
-            return item.origin_kind == OriginKind.JOURNEY
-        case "topic":
-            return bool(item.topic == row.topic)
-        case _:
-            return bool((item.origin_kind, item.origin) == (row.origin_kind, row.origin))

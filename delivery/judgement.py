@@ -8,6 +8,7 @@ from datetime import datetime
 
 from delivery.envelope import MessageRow, NotSent
 from delivery.facts import Gathered
+from delivery.holds import noted
 from delivery.ledger import Ending
 from delivery.policy import Drop, Hold, Reason, decide
 from delivery.tables import MessageStatus
@@ -21,12 +22,34 @@ def judge(
     for row in rows:
         decision = decide(gathered[row.id].facts, now)
         if isinstance(decision, Hold):
-            endings.append(Ending(row.id, MessageStatus.DUE, decision.reason, until=decision.until))
+            endings.append(hold(row, decision))
         elif isinstance(decision, Drop):
-            endings.append(Ending(row.id, MessageStatus.SKIPPED, decision.reason))
+            endings.append(_drop(row, decision))
         else:
             open_rows.append(row)
     return endings, open_rows
+
+
+def hold(row: MessageRow, decision: Hold) -> Ending:
+    """Held; when it may go, a step that has a condition is asked for it once more."""
+    return Ending(
+        row.id,
+        MessageStatus.DUE,
+        decision.reason,
+        decision.detail,
+        until=decision.until,
+        asks_again=bool(row.policy.get("asks_again")),
+        holds=noted(row.holds, decision),
+    )
+
+
+def _drop(row: MessageRow, decision: Drop) -> Ending:
+    cap = decision.refusal
+    if cap is None:
+        return Ending(row.id, MessageStatus.SKIPPED, decision.reason)
+    told = {"then": cap.then.value, "taken_by": cap.taken_by}
+    properties = {name: value for name, value in told.items() if value}
+    return Ending(row.id, MessageStatus.SKIPPED, decision.reason, cap.detail, properties=properties)
 
 
 def ending_of(item: NotSent) -> Ending:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from customers.log import NewEvent, append_own_events
 from delivery.envelope import MessageRow
+from delivery.house_rules import digest_of
 from delivery.ledger import Ending, Outcome
 from delivery.tables import MessageStatus
 
@@ -27,7 +28,9 @@ def log_endings(
 ) -> None:
     """Log what ended without a call; a held message has not ended."""
     events = [
-        message_event(_EVENTS[ending.status], rows[ending.message_id], now, reason=ending.reason)
+        message_event(
+            _EVENTS[ending.status], rows[ending.message_id], now, reason=ending.reason, more=ending.properties
+        )
         for ending in endings
         if ending.until is None
     ]
@@ -47,10 +50,17 @@ def log_outcomes(
 
 
 def message_event(
-    name: str, row: MessageRow, occurred_at: datetime, *, reason: str | None = None, key: str = ""
+    name: str,
+    row: MessageRow,
+    occurred_at: datetime,
+    *,
+    reason: str | None = None,
+    key: str = "",
+    more: Mapping[str, str] | None = None,
 ) -> NewEvent:
     """The event `name` about a message, with what conditions and reports ask for."""
     properties: dict[str, Any] = {
+        **(more or {}),
         "message_id": row.id,
         "channel": row.channel,
         "origin_kind": row.origin_kind,
@@ -62,6 +72,8 @@ def message_event(
     }
     if reason:
         properties["reason"] = reason
+    if policy := digest_of(row):
+        properties["policy"] = policy
     return NewEvent(
         name=name,
         occurred_at=occurred_at,

@@ -7,7 +7,7 @@ by the journey, when the step falls due.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from customers.consent import ConsentStatus
 from delivery.legal_hours import LegalRule, legal_from
 from delivery.quiet_hours import QuietHours, quiet_until
+from delivery.send_window import SendHours, opens_at
 from delivery.tables import MessageKind
 
 
@@ -32,6 +33,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     HOLDOUT = "holdout"
     LEGAL_HOURS = "legal_hours"
+    CLOSED = "closed"
     QUIET_HOURS = "quiet_hours"
     NO_TIMEZONE = "no_timezone"
     CAP = "cap"
@@ -44,6 +46,33 @@ class Reason(StrEnum):
     RESTORED = "restored"
 
 
+class Then(StrEnum):
+    """What a used-up limit does with the next message."""
+
+    SKIP = "skip"
+    WAIT = "wait"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `messages` within the rolling `per` (None: of the whole journey).
+
+    `occupied_at` are the instants that count now, in any order; `taken_by` says whose message took the last place.
+    """
+
+    messages: int
+    per: timedelta | None
+    then: Then = Then.SKIP
+    occupied_at: Sequence[datetime] = ()
+    taken_by: str = ""
+
+    @property
+    def detail(self) -> str:
+        allowed = f"{self.messages} in {'the journey' if self.per is None else _length(self.per)}"
+        return f"{allowed}, the last by {self.taken_by}" if self.taken_by else allowed
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """All gates are open."""
@@ -51,17 +80,19 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Ask again at `until`; `reason` says what holds it."""
+    """Ask again at `until`; `reason` says what holds it, and `detail` more of it: a clock's zone, a limit."""
 
     until: datetime
     reason: Reason
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """It will not be sent; final."""
+    """It will not be sent; final. `refusal` is the limit that refused it, where it was one."""
 
     reason: Reason
+    refusal: Cap | None = None
 
 
 Decision = Send | Hold | Drop
@@ -84,13 +115,11 @@ class QuietRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
-    """At most `messages` within the rolling `per`; `occupied_at` are the instants that count now, any order."""
+class HoursRule:
+    """A send window and closed days; `default_zone` is for profiles without a zone of their own."""
 
-    messages: int
-    per: timedelta
-    waits: bool
-    occupied_at: Sequence[datetime] = ()
+    hours: SendHours
+    default_zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +138,7 @@ class MessageFacts:
     is_held_out: bool = False
     zone: ZoneInfo | None = None
     legal: LegalRule | None = None
+    hours: HoursRule | None = None
     quiet: QuietRule | None = None
     caps: Sequence[Cap] = ()
 
@@ -134,17 +164,31 @@ def decide(facts: MessageFacts, now: datetime) -> Decision:
         return Drop(Reason.EXPIRED)
     if is_marketing and facts.is_held_out:
         return Drop(Reason.HOLDOUT)
-    refusals = [_ask_legal_hours(facts.legal, now)] if is_marketing and facts.legal else []
-    if facts.quiet:
-        refusals.append(_ask_quiet_hours(facts, now))
-    if is_marketing:
-        refusals += [_ask_cap(cap, now) for cap in facts.caps]
-    for refusal in refusals:
-        if isinstance(refusal, Hold):
-            return _until_expiry(refusal, facts.expires_at)
-        if isinstance(refusal, Drop):
-            return refusal
+    for answer in _ask_clocks_and_caps(facts, now, is_marketing=is_marketing):
+        if isinstance(answer, Hold):
+            return _until_expiry(answer, facts.expires_at)
+        if isinstance(answer, Drop):
+            return answer
     return Send()
+
+
+def is_open(hours: HoursRule | None, quiet: QuietRule | None, zone: ZoneInfo | None, at: datetime) -> bool:
+    """Whether send window, closed days and quiet hours let a message go at `at`; `zone` is the profile's own."""
+    answers = (hours and _ask_hours(hours, zone, at), quiet and _ask_quiet_hours(quiet, zone, at))
+    return all(answer is None or isinstance(answer, Send) for answer in answers)
+
+
+def _ask_clocks_and_caps(facts: MessageFacts, now: datetime, *, is_marketing: bool) -> Iterator[Decision]:
+    """The gates that may open later, in their order; each is asked only when those before it are open."""
+    if is_marketing and facts.legal:
+        yield _ask_legal_hours(facts.legal, now)
+    if facts.hours:
+        yield _ask_hours(facts.hours, facts.zone, now)
+    if facts.quiet:
+        yield _ask_quiet_hours(facts.quiet, facts.zone, now)
+    if is_marketing:
+        for cap in facts.caps:
+            yield _ask_cap(cap, now)
 
 
 def _ask_legal_hours(rule: LegalRule, now: datetime) -> Decision:
@@ -155,10 +199,15 @@ def _ask_legal_hours(rule: LegalRule, now: datetime) -> Decision:
     return Send() if until == now else Hold(until, Reason.LEGAL_HOURS)
 
 
-def _ask_quiet_hours(facts: MessageFacts, now: datetime) -> Decision:
-    rule = facts.quiet
-    assert rule is not None
-    zone = facts.zone
+def _ask_hours(rule: HoursRule, zone: ZoneInfo | None, now: datetime) -> Decision:
+    zone = zone or rule.default_zone
+    until = opens_at(now, rule.hours, zone)
+    if until is None:
+        return Drop(Reason.CLOSED)
+    return Send() if until == now else Hold(until, Reason.CLOSED, zone.key)
+
+
+def _ask_quiet_hours(rule: QuietRule, zone: ZoneInfo | None, now: datetime) -> Decision:
     if zone is None:
         if rule.no_timezone is Fallback.SEND:
             return Send()
@@ -168,26 +217,29 @@ def _ask_quiet_hours(facts: MessageFacts, now: datetime) -> Decision:
     until = quiet_until(now, rule.hours, zone)
     if until is None:
         return Send()
-    return Hold(until, Reason.QUIET_HOURS) if rule.waits else Drop(Reason.QUIET_HOURS)
+    return Hold(until, Reason.QUIET_HOURS, zone.key) if rule.waits else Drop(Reason.QUIET_HOURS)
 
 
 def _ask_cap(cap: Cap, now: datetime) -> Decision:
-    """A message at t occupies [t, t+per): at exactly t+per it no longer counts."""
-    counting = sorted(at for at in cap.occupied_at if now - cap.per < at)
+    """A message at t occupies [t, t+per): at exactly t+per it no longer counts. A whole journey frees no place."""
+    counting = sorted(at for at in cap.occupied_at if cap.per is None or now - cap.per < at)
     if len(counting) < cap.messages:
         return Send()
-    if not cap.waits or cap.messages == 0:
-        return Drop(Reason.CAP)
-    return Hold(counting[-cap.messages] + cap.per, Reason.CAP)
+    if cap.then is not Then.WAIT or cap.messages == 0 or cap.per is None:
+        return Drop(Reason.CAP, cap)
+    return Hold(counting[-cap.messages] + cap.per, Reason.CAP, cap.detail)
 
 
 def _until_expiry(hold: Hold, expires_at: datetime | None) -> Hold:
     """A held message that lapses before it may go is asked again at the moment it lapses."""
     if expires_at is not None and expires_at < hold.until:
-        return Hold(expires_at, hold.reason)
+        return Hold(expires_at, hold.reason, hold.detail)
     return hold
 
 
-def in_sending_order(rows: Iterable[tuple[int, datetime, str]]) -> list[tuple[int, datetime, str]]:
-    """(priority, due_at, message id) in the order in which messages compete for a cap."""
-    return sorted(rows, key=lambda row: (-row[0], row[1], row[2]))
+def _length(length: timedelta) -> str:
+    """Such as "7d" or "1d12h", as limits are written."""
+    days, rest = divmod(length, timedelta(days=1))
+    hours, rest = divmod(rest, timedelta(hours=1))
+    parts = ((days, "d"), (hours, "h"), (rest // timedelta(minutes=1), "m"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or f"{rest.total_seconds():g}s"

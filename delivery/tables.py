@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -76,12 +77,14 @@ message = Table(
     # The frozen context that composing needs beside the profile: entry, steps, offers. Sealed under the profile.
     Column("context", LargeBinary),
     Column("links", LargeBinary),  # destinations of links that were made for this message alone, sealed
-    Column("policy", Document, nullable=False, default=dict),  # quiet hours, window, caps as they stood
+    Column("policy", Document, nullable=False, default=dict),  # what its campaign or journey says of hours and limits
     # Progress
     Column("status", String(10), nullable=False, default=MessageStatus.DUE),
     Column("reason", String(30)),  # why it was not sent
     Column("detail", String(500)),  # the cause in words, without personal data
     Column("due_at", Instant, nullable=False),  # moves when a message is held
+    Column("holds", Document),  # what held it and until when, oldest first, kept when it went out; None: nothing did
+    Column("asks_again", Boolean),  # true: it was held, and its journey must say that it is still wanted; else None
     Column("first_due_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("claimed_by", String(60)),
@@ -109,6 +112,12 @@ message = Table(
         "due_at",
         sqlite_where=text("status IN ('due', 'claimed', 'sending')"),
         postgresql_where=text("status IN ('due', 'claimed', 'sending')"),
+    ),
+    Index(
+        "ix_message_asks_again",
+        "due_at",
+        sqlite_where=text("asks_again IS NOT NULL AND status = 'due'"),
+        postgresql_where=text("asks_again IS NOT NULL AND status = 'due'"),
     ),
     Index("ix_message_profile_id_sent_at", "profile_id", "sent_at"),
     Index("ix_message_origin_id", "origin_id"),

@@ -17,6 +17,7 @@ from core.runtime import Runtime
 from customers.workspace import get_workspace
 from delivery.envelope import Composed, Envelope, MessageRow, NotSent
 from delivery.facts import Gathered, gather_facts
+from delivery.house_rules import bind
 from delivery.judgement import count_endings, ending_of, judge
 from delivery.ledger import Ending, claim_due, end_claimed, release_claimed
 from delivery.message_log import log_endings
@@ -26,7 +27,7 @@ from delivery.pipeline.calls import Ready
 from delivery.pipeline.pipeline import Pipeline
 from delivery.policy import Reason
 from delivery.providers.transport import Transport
-from delivery.spreading import spread
+from delivery.spreading import is_spread, spread
 from delivery.tables import MessageStatus
 
 _BATCH_S, _SMALLEST = 4, 16
@@ -119,10 +120,11 @@ class DeliveryWorker:
             return 0
         with runtime.database.read() as connection:
             workspace = get_workspace(connection)
+            rows = bind(rows, workspace)
             takes_synthetic = runtime.settings.reaches_nobody
             gathered = gather_facts(connection, runtime.vault, workspace, rows, now, takes_synthetic=takes_synthetic)
         endings, open_rows = judge(rows, gathered, now)
-        if open_rows and (workspace.domain_pace or workspace.warm_up):
+        if open_rows and is_spread(workspace, open_rows):
             with runtime.database.transaction() as connection:
                 waiting = spread(connection, workspace, open_rows, gathered, now)
             endings += waiting

@@ -10,9 +10,10 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ from core.runtime import Runtime, open_runtime
 from core.settings import Settings
 from customers.tables import product
 from examples.commands import Commands, free_port
+from examples.journey_proof import count_journeys, liveliest
 from examples.proof import Check, check_against_truth
 from examples.shop.browser import Browser
 from examples.shop.generate import generate
 from examples.shop.mailbox import Mailbox
 from examples.shop.recipients import Purchase, Recipients, Tally
+from examples.shop.shoppers import Deed, deeds
 from examples.shop.truth import Persona, Response, Truth
 from examples.shop.who import Directory, everybody_alike, known_people
 from examples.world import World
@@ -116,12 +119,17 @@ def _run(show: Show) -> None:
         open_runtime(settings, show.project, clock) as runtime,
         serving(runtime),
     ):
-        tally = _live(show, runtime, clock, sandbox_url, write_key)
+        done = list(deeds(show.truth.responses, clock.now(), SEED)) if show.truth is not None else []
+        tally = _live(show, runtime, clock, sandbox_url, write_key, done)
         commands.set_now(clock.now())
         report = BUILD / "report.html"
         commands.run("report", show.campaign, "--html", str(report))
-        _show_truth(show, runtime, tally)
+        if done:
+            _show_journeys(runtime, commands)
+        _show_truth(show, runtime, tally, done)
     say(f"\nThe report with charts:  [bold]{report}[/]")
+    if done:
+        say(f"Journeys, drawn:         [bold]{BUILD}/*.svg[/]")
     say(f"Every mail, to look at:  postilion sandbox --folder {BUILD / 'sandbox'}   then http://127.0.0.1:8026")
 
 
@@ -141,7 +149,9 @@ def _settings(show: Show, web_port: int, sandbox_url: str) -> Settings:
     )
 
 
-def _live(show: Show, runtime: Runtime, clock: ManualClock, sandbox_url: str, write_key: str) -> Tally:
+def _live(
+    show: Show, runtime: Runtime, clock: ManualClock, sandbox_url: str, write_key: str, done: Sequence[Deed]
+) -> Tally:
     browser, mailbox = Browser(runtime.settings.public_url), Mailbox(sandbox_url)
     directory = show.directory(runtime)
     shelf = _Shelf(runtime, browser, write_key)
@@ -149,6 +159,11 @@ def _live(show: Show, runtime: Runtime, clock: ManualClock, sandbox_url: str, wr
     world = World(runtime, clock, sandbox_url, mailbox, recipients)
     say("")
     recipients.live(directory.people, clock.now())
+    for deed in done:
+        if deed.event:
+            recipients.plan(deed.at, partial(browser.post_event, write_key, deed.as_call()))
+        else:
+            recipients.plan(deed.at, partial(recipients.order, Purchase(deed.external_id, deed.key), deed.at))
     with progress(f"launching {show.campaign}", "people") as report:
         world.launch(show.campaign, report)
     with progress(f"{LENGTH.days} days pass", "rounds") as report:
@@ -198,8 +213,20 @@ class _Shelf:
         self._browser.post_event(self._write_key, event)
 
 
-def _show_truth(show: Show, runtime: Runtime, tally: Tally) -> None:
-    checks = check_against_truth(runtime, tally, show.truth, show.campaign, BUILD / "data")
+def _show_journeys(runtime: Runtime, commands: Commands) -> None:
+    """What the journeys did, one person's story, and each of them drawn."""
+    with runtime.database.read() as connection:
+        rows, someone = count_journeys(connection), liveliest(connection, "welcome")
+    columns = ["journey", "in", "held out", "inside", "refused", "sent", "unsent", "goals"]
+    print_table(f"The journeys after {LENGTH.days} days", columns, [astuple(row) for row in rows])
+    for row in rows:
+        commands.run("graph", row.journey, "--svg", str(BUILD / f"{row.journey}.svg"))
+    if someone is not None:
+        commands.run("explain", f"#{someone}", "welcome")
+
+
+def _show_truth(show: Show, runtime: Runtime, tally: Tally, done: Sequence[Deed]) -> None:
+    checks = check_against_truth(runtime, tally, show.truth, show.campaign, BUILD / "data", done)
     marks = {Check.PASSED: "[green]✓[/]", Check.FAILED: "[red]✗[/]"}
     print_table(
         "What came out, against what was planted",

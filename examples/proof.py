@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from math import sqrt
@@ -14,8 +15,12 @@ from campaigns.tables import audience_member, launch
 from core.runtime import Runtime
 from customers.tables import IdentityKind, customer_event, identity
 from delivery.tables import MessageStatus, message
+from examples.journey_proof import came_to_the_doors, count_journeys, share_allowed
 from examples.shop.recipients import Tally
+from examples.shop.shoppers import Deed
 from examples.shop.truth import Truth
+from journeys.steps.holdout import HELD_OUT
+from journeys.tables import assignment
 from recommender.published import find_published
 from recommender.tables import association_rule
 from segments.membership import members
@@ -23,6 +28,7 @@ from tracking.classify import HUMAN
 from tracking.tables import engagement_event
 
 _LAPSED = "lapsed"
+_HELD_OUT = 10.0  # percent, as the file of win_back says
 _ENOUGH_CHURNERS = 0.95
 _ROUNDING = 1e-4
 _TOLERANCE = 0.05  # of what people really did
@@ -45,7 +51,7 @@ class Finding:
 
 
 def check_against_truth(
-    runtime: Runtime, tally: Tally, truth: Truth | None, campaign: str, data: Path
+    runtime: Runtime, tally: Tally, truth: Truth | None, campaign: str, data: Path, deeds: Sequence[Deed] = ()
 ) -> list[Finding]:
     """Every comparison that can be made; without a truth only those against what the recipients did."""
     with runtime.database.read() as connection:
@@ -57,6 +63,7 @@ def check_against_truth(
                 _rejects(data, truth),
                 *findings,
                 _lift(connection, truth, campaign, tally),
+                *_journeys(connection, deeds),
             ]
     return findings
 
@@ -185,6 +192,26 @@ def _lift(connection: Connection, truth: Truth, campaign: str, tally: Tally) -> 
         f"{difference:+.1%} ± {margin:.1%}",
         _verdict(abs(difference - planted) <= margin),
     )
+
+
+def _journeys(connection: Connection, deeds: Sequence[Deed]) -> list[Finding]:
+    """Whoever came to a door has come in or was refused, and chance has held out as many as the file says."""
+    counted = {one.journey: one for one in count_journeys(connection)}
+    findings = []
+    for journey, came in came_to_the_doors(deeds).items():
+        numbers = counted[journey]
+        found = f"{numbers.entered:,} came in, {numbers.refused:,} refused"
+        accounted = numbers.entered + numbers.refused == came
+        findings.append(Finding(f"people at the door of {journey}", f"{came:,}", found, _verdict(accounted)))
+    numbers = counted["win_back"]
+    low, high = share_allowed(numbers, _HELD_OUT)
+    ended = connection.execute(
+        select(func.count()).where(assignment.c.test == "win_back/holdout", assignment.c.arm == HELD_OUT)
+    ).scalar_one()
+    share = ended / max(1, numbers.entered)
+    holds = low <= share <= high
+    findings.append(Finding("held out of win_back", f"{_HELD_OUT:.0f}%", f"{share:.1%}", _verdict(holds)))
+    return findings
 
 
 def _external_ids(connection: Connection, profile_ids: list[int]) -> set[str]:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from campaigns.habits import find_habits
 from campaigns.message_context import profile_context
 from core.database import batches
 from core.errors import NotFoundError
@@ -18,7 +20,8 @@ from customers.log import LoggedEvent, logged_event, open_properties
 from customers.profiles import load_profiles
 from customers.tables import customer_event
 from journeys.catalogue import Catalogue
-from journeys.questions import ArmOf, Event, Happened, Holds, ProfileValues, Question
+from journeys.earnings import count_earned
+from journeys.questions import ArmOf, Earned, Event, Happened, Holds, ProfileValues, Question, ReadingHabits
 from journeys.tables import assignment
 from segments.compiling.compiler import Reach
 from segments.membership import matching
@@ -42,6 +45,8 @@ def answer(connection: Connection, scene: Scene, asked: Iterable[Asking]) -> dic
     holds: dict[Holds, list[int]] = defaultdict(list)
     happened: dict[tuple[str, ...], list[tuple[int, Happened]]] = defaultdict(list)
     arms: dict[ArmOf, list[int]] = defaultdict(list)
+    earned: dict[Earned, list[int]] = defaultdict(list)
+    habits: list[int] = []
     opened: list[int] = []
     for profile_id, question in dict.fromkeys(asked):
         match question:
@@ -51,6 +56,10 @@ def answer(connection: Connection, scene: Scene, asked: Iterable[Asking]) -> dic
                 happened[question.names].append((profile_id, question))
             case ArmOf():
                 arms[question].append(profile_id)
+            case Earned():
+                earned[question].append(profile_id)
+            case ReadingHabits():
+                habits.append(profile_id)
             case ProfileValues():
                 opened.append(profile_id)
     answers: dict[Asking, Any] = {}
@@ -60,6 +69,13 @@ def answer(connection: Connection, scene: Scene, asked: Iterable[Asking]) -> dic
         answers |= _ask_events(connection, scene, names, askings)
     for test, ids in arms.items():
         answers |= _ask_arms(connection, test, ids)
+    for tallied, ids in earned.items():
+        counts = count_earned(connection, tallied, ZoneInfo(scene.catalogue.world.workspace.timezone))
+        answers |= {(profile_id, tallied): counts for profile_id in ids}
+    if habits:
+        zone = ZoneInfo(scene.catalogue.world.workspace.timezone)
+        found_habits = find_habits(connection, habits, zone, scene.now)
+        answers |= {(number, ReadingHabits()): found for number, found in found_habits.items()}
     if opened:
         profiles = load_profiles(connection, scene.vault, opened)
         answers |= {(number, ProfileValues()): profile_context(found) for number, found in profiles.items()}

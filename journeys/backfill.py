@@ -1,6 +1,7 @@
 """Lets those in who were in a segment before the journey went live, where it says `backfill: true`.
 
-Walked by profile id, resumable. Those whom the segment's first refresh finds after that come by its events instead.
+Begins as soon as the journey admits people everywhere (its `schedule`). Walked by profile id, resumable. Those whom the
+segment's first refresh finds after that come by its events instead.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from journeys.answers import Scene
 from journeys.catalogue import Admitting
 from journeys.ingest import Ingested
 from journeys.model import SegmentEntry
-from journeys.triggers import from_backfill, let_in
+from journeys.triggers import default_zone_of, from_backfill, let_in
 from segments.tables import membership
 
 BATCH = 500
@@ -25,6 +26,8 @@ _DONE = 2**62
 def find_backfills(connection: Connection, scene: Scene) -> Iterator[tuple[Admitting, SegmentEntry, int]]:
     """(journey, trigger, last profile) of every backfill that is not through."""
     for admitting in scene.catalogue.admitting:
+        if not admitting.journey.admissions.has_begun(scene.now, default_zone_of(scene, admitting.journey)):
+            continue
         for entry in admitting.journey.entries:
             if isinstance(entry, SegmentEntry) and entry.backfill:
                 position = get_position(connection, _cursor(admitting, entry))

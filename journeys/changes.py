@@ -16,6 +16,7 @@ from customers.tables import ProfileStatus, profile
 from journeys.advancing import Moved, advance_all
 from journeys.answers import Scene
 from journeys.enrolments import load_enrolments
+from journeys.holds import judge_anew
 from journeys.steps.contract import ANY_EVENT, PROFILE_CHANGE
 from journeys.tables import EnrolmentStatus, enrolment, event_wait
 from journeys.transition import Nudged
@@ -41,13 +42,15 @@ def look_at_changes(connection: Connection, scene: Scene) -> Moved:
         total += advance_all(
             connection, scene, [(one, Nudged(is_paused=one.journey in paused)) for one in inside.values()]
         )
+    changed = select(profile.c.id).where(profile.c.updated_at >= since - _OVERLAP)
+    judge_anew(connection, connection.scalars(changed).all(), scene.now)
     newest: datetime | None = connection.execute(select(func.max(profile.c.updated_at))).scalar()
     if newest is not None:
         save_position(connection, CURSOR, Position(0, to_micros(newest) + 1))
     return total
 
 
-def _concerned(scene: Scene, since: datetime) -> Select[tuple[str]]:
+def _concerned(scene: Scene, since: datetime) -> Select[tuple[int]]:
     slugs = sorted({slug for (slug, _), interest in scene.catalogue.interests.items() if interest.any_exit})
     waits = exists().where(
         event_wait.c.enrolment_id == enrolment.c.id, event_wait.c.event_name.in_([ANY_EVENT, PROFILE_CHANGE])

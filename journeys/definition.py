@@ -6,20 +6,15 @@ is part of the language and does not work yet (E160). References to other files 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from campaigns.definition_words import parse_quiet_hours
-from core.durations import Duration, parse_duration
+from core.durations import Duration
 from core.errors import Fault
 from core.located import Located
-from customers.workspace import Limit
+from journeys.entry_reading import read_admissions, read_entries
 from journeys.model import (
-    DEFAULT_MAX_AGE,
     DEFAULT_MAX_STAY,
-    Edge,
-    Entry,
-    EventEntry,
     Freeze,
     Goal,
     Holdout,
@@ -27,17 +22,14 @@ from journeys.model import (
     JourneyStatus,
     Mode,
     Reentry,
-    SegmentEntry,
 )
 from journeys.reading import MakeFault, Reader
+from journeys.sending_words import parse_sending
 from journeys.steps.contract import NameKind, StepSpec
 from journeys.steps.holdout import as_share
-from journeys.steps.message_options import OnSkip, parse_options
+from journeys.steps.message_options import parse_options
 from segments.language.matcher_parser import parse_where
 from segments.language.rules import Comparison, Matcher, Operator, PropertyTest, Rule, Where
-
-NOT_YET = ("send_window", "closed", "throttle", "schedule", "migrate")
-TRIGGERS_NOT_YET = ("schedule", "at", "date", "api")
 
 
 def parse_journey(located: Located, file: str) -> tuple[Journey | None, list[Fault]]:
@@ -55,13 +47,11 @@ def read_journey(
     document: Mapping[str, Any], make_fault: MakeFault, *, version: int = 0
 ) -> tuple[Journey, list[Fault]]:
     """As `parse_journey`, from plain data; `make_fault(code, path, message, hint, at_key=…)` knows the places."""
-    reader = Reader(make_fault)
+    when_skipped = document.get("defaults", {}).get("on_skip")
+    reader = Reader(make_fault, when_skipped if isinstance(when_skipped, list) else ())
     top = reader.spec(document, ())
-    for word in NOT_YET:
-        if word in document:
-            top.not_yet(word)
     reenter = _reentry(top, document.get("reenter", "after_exit"))
-    entries = _entries(top, document["enter"])
+    entries = read_entries(top, document["enter"])
     exits = tuple(_exit(top, item, place) for place, item in enumerate(document.get("exit", ())))
     rules = tuple(top.rules)
     journey = Journey(
@@ -71,6 +61,7 @@ def read_journey(
         status=JourneyStatus(document.get("status", JourneyStatus.DRAFT)),
         entries=entries,
         steps=reader.steps(document["steps"], ("steps",)),
+        admissions=read_admissions(top, document.get("schedule", {})),
         mode=Mode(document.get("mode", Mode.SINGLE)),
         reentry=reenter,
         goal=_goal(top, document["goal"]) if document.get("goal") else None,
@@ -78,52 +69,17 @@ def read_journey(
         holdout=_holdout(document),
         epoch=document.get("epoch", 1),
         priority=document.get("priority", 50),
-        limits=tuple(map(_limit, document.get("limits", ()))),
-        quiet_hours=parse_quiet_hours(document["quiet_hours"]) if document.get("quiet_hours") else None,
+        sending=parse_sending(top),
         timezone=document.get("timezone"),
         max_stay=top.duration(document["max_stay"], "max_stay") if "max_stay" in document else DEFAULT_MAX_STAY,
         exits_on_error=document.get("on_error") == "exit",
         freeze=Freeze(document.get("pause", {}).get("timers", Freeze.FREEZE)),
         defaults=_defaults(reader, document.get("defaults", {}), top),
+        removed=dict(document.get("migrate", {}).get("removed", {})),
         top_rules=rules,
         mentions=tuple(top.mentions),
     )
     return journey, sorted(reader.faults)
-
-
-def _entries(top: StepSpec, data: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
-    if isinstance(data, Mapping):
-        entry = _entry(top, data, ("enter",))
-        return () if entry is None else (entry,)
-    found = [_entry(top, item, ("enter", place)) for place, item in enumerate(data)]
-    return tuple(entry for entry in found if entry is not None)
-
-
-def _entry(top: StepSpec, data: Mapping[str, Any], path: tuple[str | int, ...]) -> Entry | None:
-    for word in TRIGGERS_NOT_YET:
-        if word in data:
-            top.not_yet(*path, word, what=f"the trigger '{word}'")
-            return None
-    condition = top.conditions(data["if"], *path, "if") if "if" in data else None
-    if "segment" in data:
-        top.mention(NameKind.SEGMENT, data["segment"], *path, "segment")
-        if data.get("when") == "once":
-            top.not_yet(*path, "when", what="`when: once`")
-            return None
-        edge = Edge(data.get("when", Edge.ENTER))
-        if edge is Edge.EXIT and data.get("backfill"):
-            message = "nobody can be let in for having left the segment before"
-            top.report("E103", *path, "backfill", message=message, hint="leave `backfill` out")
-        return SegmentEntry(data["segment"], edge, bool(data.get("backfill")), condition)
-    if "settle" in data:
-        top.not_yet(*path, "settle")
-    return EventEntry(
-        names=_names(data["event"]),
-        where=_where(top, data, path),
-        condition=condition,
-        key=data.get("key"),
-        max_age=top.duration(data["max_age"], *path, "max_age") if "max_age" in data else DEFAULT_MAX_AGE,
-    )
 
 
 def _reentry(top: StepSpec, data: Any) -> Reentry:
@@ -136,7 +92,8 @@ def _reentry(top: StepSpec, data: Any) -> Reentry:
 def _goal(top: StepSpec, data: Mapping[str, Any]) -> Goal | None:
     if ("event" in data) == ("segment" in data):
         message = "a goal is an event or a segment"
-        top.report("E103", "goal", message=message, hint="keep one of `event` and `segment`")
+        second = ("segment",) if "segment" in data else ()
+        top.report("E103", "goal", *second, message=message, hint="keep one of `event` and `segment`", at_key=True)
         return None
     where = _where(top, data, ("goal",))
     if "segment" in data:
@@ -177,30 +134,12 @@ def _holdout(document: Mapping[str, Any]) -> Holdout | None:
     return Holdout(as_share(percent), seed or f"{document['journey']}/holdout")
 
 
-def _limit(data: Mapping[str, Any]) -> Limit:
-    """Without a `scope` a limit of a journey's file counts this journey's messages; `per` None is the whole run."""
-    return Limit(
-        messages=data["messages"],
-        per=None if data["per"] == "journey" else parse_duration(data["per"]),
-        channel=data.get("channel"),
-        topic=data.get("topic"),
-        scope=data.get("scope", "journey"),
-        then=data.get("then", "skip"),
-    )
-
-
 def _defaults(reader: Reader, data: Mapping[str, Any], top: StepSpec) -> Any:
     spec = reader.spec(data, ("defaults",))
     options = parse_options(spec)
-    if options.on_skip is OnSkip.STEPS:
-        spec.not_yet("on_skip", what="steps in `defaults.on_skip`")
     top.mentions.extend(spec.mentions)
     return options
 
 
 def _where(top: StepSpec, data: Mapping[str, Any], path: tuple[str | int, ...]) -> Where:
     return parse_where(data.get("where", {}), top.report_at, (*path, "where"))
-
-
-def _names(data: str | Sequence[str]) -> tuple[str, ...]:
-    return (data,) if isinstance(data, str) else tuple(dict.fromkeys(data))

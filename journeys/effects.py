@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete
 
-from campaigns.message_context import skus_of_entry
-from core.database import batches, insert_ignore, upsert
-from core.errors import PostilionError
+from core.bulk import among, insert_few
+from core.clock import to_micros
+from core.database import insert_ignore
 from customers.log import NewEvent, append_events
 from customers.profiles import set_attributes_of_all
 from customers.task_tables import Priority, TaskKind
@@ -21,28 +20,32 @@ from customers.tasks import NewTask, TaskOrigin, create_tasks
 from delivery.outbox import NewMessage, cancel_messages, enqueue
 from delivery.tables import MessageKind, OriginKind
 from journeys.answers import Scene
+from journeys.carrying.draws import note_draws
+from journeys.carrying.lists import change_lists
+from journeys.carrying.offers import decide_step_offers
+from journeys.carrying.starts import start_journeys
 from journeys.enrolments import append_journal, save_enrolments
 from journeys.tables import assignment, event_wait, timer
 from journeys.transition import (
     Assign,
     CancelMessages,
+    ChangeList,
     ClearTimers,
     CreateTask,
     DecideOffer,
+    Effect,
     EmitEvent,
     EnqueueMessage,
     Enrolment,
+    NoteDraw,
     SetAttributes,
     SetTimer,
+    StartJourney,
     Transition,
     WaitFor,
 )
-from recommender.offer_definition import get_offer
-from recommender.offers import OfferDecision, decide_offers
 
-_log = logging.getLogger("postilion.journeys")
 _SOURCE = "journeys"
-_BATCH = 500
 
 T = TypeVar("T")
 
@@ -50,7 +53,8 @@ T = TypeVar("T")
 def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition]) -> list[Enrolment]:
     """Write the transitions and everything they cause; answers the enrolments as they stand then, in the same order."""
     now, vault, workspace = scene.now, scene.vault, scene.catalogue.world.workspace
-    results = _decide_offers(connection, transitions, now)
+    caused = _Caused(transitions)
+    results = decide_step_offers(connection, scene, caused.of(DecideOffer))
     after = [
         replace(item.enrolment, results={**item.enrolment.results, **results[item.enrolment.id]})
         if item.enrolment.id in results
@@ -59,29 +63,42 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
     ]
     save_enrolments(connection, vault, after, scene.catalogue.journeys)
     append_journal(connection, ((item.enrolment, item.journal) for item in transitions), now)
-    for owner, cancelled in _all(transitions, CancelMessages):
-        cancel_messages(connection, owner.id, now, cancelled.reason)
-    enqueue(connection, vault, [_message(scene, owner, item) for owner, item in _all(transitions, EnqueueMessage)], now)
+    for owner, cancelled in caused.of(CancelMessages):
+        cancel_messages(connection, owner.uid, now, cancelled.reason)
+    if queued := caused.of(EnqueueMessage):
+        enqueue(connection, vault, [_message(scene, owner, item) for owner, item in queued], now)
     _set_timers(connection, transitions)
-    _set_waits(connection, transitions)
-    _assign(connection, transitions)
-    values: dict[int, dict[str, Any]] = defaultdict(dict)
-    for owner, effect in _all(transitions, SetAttributes):
-        values[owner.profile_id].update(effect.values)
-    set_attributes_of_all(connection, vault, workspace, values, now)
-    create_tasks(
-        connection, vault, workspace, [_task(owner, item) for owner, item in _all(transitions, CreateTask)], now
-    )
-    events = [_event(owner, effect, now) for owner, effect in _all(transitions, EmitEvent)]
-    append_events(connection, vault, workspace, events, now)
+    _set_waits(connection, caused)
+    _assign(connection, caused)
+    if changed := caused.of(SetAttributes):
+        values: dict[int, dict[str, Any]] = defaultdict(dict)
+        for owner, effect in changed:
+            values[owner.profile_id].update(effect.values)
+        set_attributes_of_all(connection, vault, workspace, values, now)
+    if asked := caused.of(CreateTask):
+        create_tasks(connection, vault, workspace, [_task(owner, item) for owner, item in asked], now)
+    if listed := caused.of(ChangeList):
+        change_lists(connection, scene, listed)
+    if drawn := caused.of(NoteDraw):
+        note_draws(connection, scene, drawn)
+    if started := caused.of(StartJourney):
+        start_journeys(connection, scene, started)
+    if emitted := caused.of(EmitEvent):
+        append_events(connection, vault, workspace, [_event(owner, item, now) for owner, item in emitted], now)
     return after
 
 
-def _all(transitions: Iterable[Transition], kind: type[T]) -> Iterable[tuple[Enrolment, T]]:
-    for item in transitions:
-        for effect in item.effects:
-            if isinstance(effect, kind):
-                yield item.enrolment, effect
+class _Caused:
+    """The effects of many transitions by their kind, each with whose it is."""
+
+    def __init__(self, transitions: Iterable[Transition]) -> None:
+        self._by_kind: dict[type, list[tuple[Enrolment, Any]]] = defaultdict(list)
+        for item in transitions:
+            for effect in item.effects:
+                self._by_kind[type(effect)].append((item.enrolment, effect))
+
+    def of(self, kind: type[T]) -> Sequence[tuple[Enrolment, T]]:
+        return self._by_kind.get(kind, ())
 
 
 def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessage:
@@ -94,11 +111,12 @@ def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessa
         template=effect.template,
         origin_kind=OriginKind.JOURNEY,
         origin=owner.journey,
-        origin_id=owner.id,
+        origin_id=owner.uid,
         due_at=effect.due_at,
         kind=MessageKind(effect.kind),
         sender=effect.sender,
         step=effect.step,
+        variant=effect.variant,
         priority=journey.priority,
         expires_at=effect.expires_at,
         context=effect.context,
@@ -106,43 +124,59 @@ def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessa
     )
 
 
+def last_timers(effects: Iterable[Effect]) -> dict[str, int | None]:
+    """When each timer that is set or cleared (None) is due at the end, in microseconds: the last setting counts."""
+    last: dict[str, int | None] = {}
+    for effect in effects:
+        if type(effect) is SetTimer:
+            last[effect.kind.value] = to_micros(effect.due_at)
+        elif type(effect) is ClearTimers:
+            last.update((kind.value, None) for kind in effect.kinds)
+    return last
+
+
+def keep_timers(connection: Connection, rows: Sequence[tuple[int, str, int]], cleared: Mapping[str, list[int]]) -> None:
+    """Set timers (enrolment id, kind, due at) and clear those of the given enrolments, by kind."""
+    for kind, owners in cleared.items():
+        connection.execute(delete(timer).where(timer.c.kind == kind, among(connection, timer.c.enrolment_id, owners)))
+    again = "(enrolment_id, kind) DO UPDATE SET due_at = excluded.due_at"
+    insert_few(connection, timer, ("enrolment_id", "kind", "due_at"), rows, on_conflict=again)
+
+
+def keep_waits(connection: Connection, owners: Sequence[int], rows: Sequence[tuple[int, int, str, int]]) -> None:
+    """Let `owners` wait for nothing but the `rows`: enrolment id, number, name of the event, profile id."""
+    if not owners:
+        return
+    connection.execute(delete(event_wait).where(among(connection, event_wait.c.enrolment_id, owners)))
+    insert_few(connection, event_wait, ("enrolment_id", "item_no", "event_name", "profile_id"), rows)
+
+
 def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> None:
-    """Of several settings of one timer the last counts."""
-    last: dict[tuple[str, str], datetime | None] = {}
+    last: dict[tuple[int, str], int | None] = {}
     for item in transitions:
-        for effect in item.effects:
-            if isinstance(effect, SetTimer):
-                last[item.enrolment.id, effect.kind.value] = effect.due_at
-            elif isinstance(effect, ClearTimers):
-                last.update(((item.enrolment.id, kind.value), None) for kind in effect.kinds)
-    cleared: dict[str, list[str]] = defaultdict(list)
+        for kind, due_at in last_timers(item.effects).items():
+            last[item.enrolment.id, kind] = due_at
+    cleared: dict[str, list[int]] = defaultdict(list)
+    rows = []
     for (owner, kind), due_at in last.items():
         if due_at is None:
             cleared[kind].append(owner)
-    for kind, owners in cleared.items():
-        for some in batches(owners, _BATCH):
-            connection.execute(delete(timer).where(timer.c.kind == kind, timer.c.enrolment_id.in_(some)))
+        else:
+            rows.append((owner, kind, due_at))
+    keep_timers(connection, rows, cleared)
+
+
+def _set_waits(connection: Connection, caused: _Caused) -> None:
+    last = {owner.id: (owner.profile_id, effect) for owner, effect in caused.of(WaitFor)}
     rows = [
-        {"enrolment_id": owner, "kind": kind, "due_at": due_at}
-        for (owner, kind), due_at in last.items()
-        if due_at is not None
+        (owner, number, name, profile_id)
+        for owner, (profile_id, effect) in last.items()
+        for number, name in effect.events()
     ]
-    upsert(connection, timer, rows, key=["enrolment_id", "kind"], update=["due_at"])
+    keep_waits(connection, list(last), rows)
 
 
-def _set_waits(connection: Connection, transitions: Sequence[Transition]) -> None:
-    last = {owner.id: (owner.profile_id, effect.names) for owner, effect in _all(transitions, WaitFor)}
-    for some in batches(list(last), _BATCH):
-        connection.execute(delete(event_wait).where(event_wait.c.enrolment_id.in_(some)))
-    rows = [
-        {"enrolment_id": owner, "item_no": number, "event_name": name, "profile_id": profile_id}
-        for owner, (profile_id, names) in last.items()
-        for number, name in enumerate(dict.fromkeys(name for _, name in names), start=1)
-    ]
-    insert_ignore(connection, event_wait, rows)
-
-
-def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
+def _assign(connection: Connection, caused: _Caused) -> None:
     rows = [
         {
             "seed": effect.seed,
@@ -152,7 +186,7 @@ def _assign(connection: Connection, transitions: Sequence[Transition]) -> None:
             "version": owner.version,
             "is_contaminated": False,
         }
-        for owner, effect in _all(transitions, Assign)
+        for owner, effect in caused.of(Assign)
     ]
     insert_ignore(connection, assignment, rows)
 
@@ -168,51 +202,9 @@ def _task(owner: Enrolment, effect: CreateTask) -> NewTask:
         assignee=effect.assignee,
         priority=Priority(effect.priority),
         due_at=effect.due_at,
-        origin=TaskOrigin(OriginKind.JOURNEY, owner.journey, owner.id, effect.step),
+        origin=TaskOrigin(OriginKind.JOURNEY, owner.journey, owner.uid, effect.step),
     )
 
 
 def _event(owner: Enrolment, effect: EmitEvent, now: datetime) -> NewEvent:
     return NewEvent(effect.name, now, _SOURCE, effect.key, owner.profile_id, effect.properties)
-
-
-def _decide_offers(
-    connection: Connection, transitions: Sequence[Transition], now: datetime
-) -> dict[str, dict[str, Any]]:
-    """What each enrolment was offered, by step. Of several offers the first that has something is taken."""
-    waiting: dict[DecideOffer, list[Enrolment]] = defaultdict(list)
-    for owner, effect in _all(transitions, DecideOffer):
-        waiting[effect].append(owner)
-    results: dict[str, dict[str, Any]] = defaultdict(dict)
-    for effect, owners in waiting.items():
-        chosen: dict[int, OfferDecision] = {}
-        for slug in effect.offers:
-            chosen |= _decide(
-                connection, slug, [one for one in owners if one.profile_id not in chosen], effect.key, now
-            )
-        for owner in owners:
-            results[owner.id][effect.step] = _frozen(chosen.get(owner.profile_id), effect.count)
-    return results
-
-
-def _decide(
-    connection: Connection, slug: str, owners: Sequence[Enrolment], key: str, now: datetime
-) -> dict[int, OfferDecision]:
-    if not owners:
-        return {}
-    try:
-        offer = get_offer(connection, slug)
-    except PostilionError as error:
-        _log.warning("the offer %s was left out: %s", slug, error)
-        return {}
-    skus = {owner.profile_id: found for owner in owners if (found := skus_of_entry(owner.entry))}
-    ids = [owner.profile_id for owner in owners]
-    decided = decide_offers(connection, offer, ids, surface="email", key=key, now=now, entry_skus=skus)
-    return {profile_id: decision for profile_id, decision in decided.items() if decision.items}
-
-
-def _frozen(decision: OfferDecision | None, count: int | None) -> Mapping[str, Any]:
-    if decision is None:
-        return {"items": []}
-    items = [asdict(item) for item in decision.items[:count]]
-    return {"items": items, "offer": decision.offer, "decision_id": decision.id}

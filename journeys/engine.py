@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from core.durations import add_calendar
 from customers.tables import ProfileStatus
-from journeys.conditions import matches
+from journeys.goal import find_credited, find_goal, goal_ends_at
 from journeys.model import Journey
 from journeys.questions import Event, Facts, Happened, UnansweredError
+from journeys.steps.anew import wait_anew
 from journeys.steps.contract import Decision, Done, End, Fail, Jump, OnError, Outcome, Stay, Step
 from journeys.steps.run import Run, World
 from journeys.steps.wait_for import is_late
@@ -33,6 +34,7 @@ from journeys.transition import (
     Entered,
     HoldEnded,
     JournalKind,
+    Migrated,
     Nudged,
     Resumed,
     SetTimer,
@@ -82,7 +84,7 @@ class _Walk:
         if status is ProfileStatus.ERASED and self.status is not EnrolmentStatus.ENDED:
             self._end(EndReason.ERASED)
             return
-        if status in (ProfileStatus.RESTRICTED, ProfileStatus.MERGED) and not isinstance(wake, Ended):
+        if status in (ProfileStatus.RESTRICTED, ProfileStatus.MERGED) and not isinstance(wake, Ended | Migrated):
             return  # it waits as it stands, until the restriction is lifted or the survivor takes it over
         match wake:
             case Entered(trigger=trigger):
@@ -104,6 +106,8 @@ class _Walk:
                     self._end(reason)
             case Succeeded(is_paused=is_paused):
                 self._come_over(is_paused=is_paused)
+            case Migrated():
+                self._change_version(wake)
 
     def _enter(self, trigger: str) -> None:
         run = self.run
@@ -113,7 +117,7 @@ class _Walk:
             if self.journey.goal is None:
                 self._end(EndReason.HOLDOUT)
                 return
-            run.effects.append(SetTimer(TimerKind.GOAL, self._goal_ends_at()))
+            run.effects.append(SetTimer(TimerKind.GOAL, goal_ends_at(run)))
         else:
             ends_at = add_calendar(self.enrolment.entered_at, self.journey.max_stay, run.zone)
             run.effects.append(SetTimer(TimerKind.MAX_STAY, ends_at))
@@ -159,34 +163,69 @@ class _Walk:
             self._complete(step, Done(Outcome.SKIPPED), why="if")
             self._walk()
 
-    # -- goals, exits, late events -----------------------------------------------------------------------------------
+    # -- another version ---------------------------------------------------------------------------------------------
 
-    def _goal_ends_at(self) -> datetime:
-        return add_calendar(self.enrolment.entered_at, self.journey.goal_within, self.run.zone)
+    def _change_version(self, change: Migrated) -> None:
+        """Stand at the same place of the new version; its lengths of time count from where they counted before."""
+        run = self.run
+        run.note(JournalKind.MIGRATED, version=self.journey.version, before=change.from_version, step=change.step)
+        if self.status is EnrolmentStatus.HOLDOUT:
+            if self.journey.goal is None:
+                self._end(EndReason.HOLDOUT)
+            else:
+                run.effects.append(SetTimer(TimerKind.GOAL, goal_ends_at(run)))
+            return
+        if change.has_new_stay:
+            ends_at = add_calendar(self.enrolment.entered_at, self.journey.max_stay, run.zone)
+            run.effects.append(SetTimer(TimerKind.MAX_STAY, ends_at))
+        self.step = self.journey.by_id.get(change.step or "")
+        stands_still = change.is_paused or run.person.status is not ProfileStatus.ACTIVE
+        if self.step is None:
+            return
+        if self.step.is_disabled and run.memo is not None:
+            self._drop_wait()
+            self._complete(self.step, Done(Outcome.SKIPPED), why="disabled")
+        elif self.step.verb.waits and run.memo is not None and "retry_at" not in run.memo:
+            self._drop_wait(keeps_count=True)
+            decision = wait_anew(self.step, run, is_paused=stands_still)
+            self._stay(self.step, decision) if isinstance(decision, Stay) else self._follow(self.step, decision)
+        elif not change.keeps_place:
+            self._drop_wait()
+        if not stands_still:
+            self._walk()
+
+    def _drop_wait(self, *, keeps_count: bool = False) -> None:
+        """Forget what was waited for; a message of a step that is gone is not sent any more."""
+        run, stood_still_s = self.run, self.run.stood_still_s
+        if run.memo is not None and "message" in run.memo:
+            run.effects.append(CancelMessages("migrated"))
+        self._leave_step()
+        run.stood_still_s = stood_still_s if keeps_count else 0
+
+    # -- goals, exits, late events -----------------------------------------------------------------------------------
 
     def _count_goal(self, events: Iterable[Event]) -> None:
         """Once per enrolment, by `occurred_at`, also after the run has ended."""
         goal = self.journey.goal
-        if goal is None or self.goal_at is not None:
+        if goal is None or self.goal_at is not None or (event := find_goal(goal, self.run, events)) is None:
             return
-        start, end = self.enrolment.entered_at, self._goal_ends_at()
-        for event in events:
-            in_time = event.name in goal.names and start <= event.occurred_at < end
-            if in_time and matches(goal.where, event, self.run.ground):
-                value = event.properties.get(goal.value) if goal.value else None
-                worth = {"value": value} if isinstance(value, int | float) else {}
-                self.goal_at = event.occurred_at
-                self.run.note(JournalKind.GOAL, event=event.id, at=event.occurred_at.isoformat(), **worth)
-                self._emit("goal_reached")
-                if goal.exits and self.status is EnrolmentStatus.ACTIVE:
-                    self._end(EndReason.GOAL)
-                return
+        value = event.properties.get(goal.value) if goal.value else None
+        worth = {"value": value} if isinstance(value, int | float) else {}
+        credited = find_credited(self.run, event)
+        told = {**worth, **({"message": credited} if credited else {})}
+        self.goal_at = event.occurred_at
+        self.run.note(JournalKind.GOAL, event=event.id, at=event.occurred_at.isoformat(), **told)
+        self._emit("goal_reached")
+        if goal.exits and self.status is EnrolmentStatus.ACTIVE:
+            self._end(EndReason.GOAL)
 
     def _leaves(self) -> bool:
         """Ends the run when one of the journey's exits holds."""
-        if any(self.run.holds(rule) for rule in self.journey.exits):
-            self._end(EndReason.EXIT)
-            return True
+        for number, rule in enumerate(self.journey.exits, start=1):
+            if self.run.holds(rule):
+                self._end(EndReason.EXIT, exit=number)
+                return True
+        self.run.used.clear()
         return False
 
     def _note_late(self, news: Iterable[Event]) -> None:
@@ -209,14 +248,15 @@ class _Walk:
             if self.run.memo is None and not self.is_again and not self._begin(self.step):
                 continue
             self.is_again = False
-            caused = len(self.run.effects)
+            effects = self.run.effects
+            caused = len(effects)
             decision = self.step.verb.advance(self.step, self.run)
             if isinstance(decision, Stay):
                 self._stay(self.step, decision)
                 return
             self._follow(self.step, decision)
-            changed = any(isinstance(effect, CHANGES_FACTS) for effect in self.run.effects[caused:])
-            self.is_unfinished = changed and self.status is EnrolmentStatus.ACTIVE
+            if len(effects) > caused and self.status is EnrolmentStatus.ACTIVE:
+                self.is_unfinished = not CHANGES_FACTS.isdisjoint(map(type, effects[caused:]))
 
     def _waits_after_failure(self) -> bool:
         """Whether a failed step waits for its next attempt; when its time has come, the step is tried as it stood."""
@@ -289,6 +329,7 @@ class _Walk:
             self.run.effects += [ClearTimers((TimerKind.STEP,)), WaitFor(())]
         self.run.memo = None
         self.run.failures = 0
+        self.run.stood_still_s = 0
 
     def _fail(self, failure: Fail, *, keep_memo: bool = False) -> None:
         run, step = self.run, self.step
@@ -312,22 +353,22 @@ class _Walk:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, **detail: int) -> None:
         run = self.run
         if run.memo is not None and "message" in run.memo:
             run.effects.append(CancelMessages(reason))
         run.memo = None
         run.effects += [ClearTimers(tuple(TimerKind)), WaitFor(())]
         where = {"step": self.step.id} if self.step is not None else {}
-        run.note(JournalKind.ENDED, reason=reason, **where)
+        run.note(JournalKind.ENDED, reason=reason, **where, **detail)
         if self.status is EnrolmentStatus.ACTIVE and reason not in (EndReason.ERASED, EndReason.MERGED):
             self._emit("journey_exited", reason=reason, **where)
         self.status, self.end_reason = EnrolmentStatus.ENDED, reason
 
     def _emit(self, name: str, **properties: str) -> None:
         enrolment = self.enrolment
-        named = {"journey": enrolment.journey, "version": enrolment.version, "enrolment_id": enrolment.id}
-        self.run.effects.append(EmitEvent(name, f"{name}:{enrolment.id}", {**named, **properties}))
+        named = {"journey": enrolment.journey, "version": enrolment.version, "enrolment_id": enrolment.uid}
+        self.run.effects.append(EmitEvent(name, f"{name}:{enrolment.uid}", {**named, **properties}))
 
     def transition(self) -> Transition:
         run, before = self.run, self.enrolment
@@ -335,6 +376,7 @@ class _Walk:
         at_the_end = before.step if self.status is EnrolmentStatus.ENDED else None
         after = Enrolment(
             id=before.id,
+            uid=before.uid,
             journey=before.journey,
             version=before.version,
             profile_id=before.profile_id,
@@ -344,12 +386,13 @@ class _Walk:
             step=self.step.id if self.step is not None else at_the_end,
             state=run.state(),
             entry=before.entry,
-            results=run.results,
+            results=run.results.final,
             step_entered_at=run.step_entered_at,
             ended_at=self.now if has_ended else before.ended_at,
             end_reason=self.end_reason,
             goal_at=self.goal_at,
             journal_seq=before.journal_seq + len(run.journal),
             origin_profile_id=before.origin_profile_id,
+            entry_event_id=before.entry_event_id,
         )
         return Transition(after, tuple(run.journal), tuple(run.effects), self.steps_done, self.is_unfinished)

@@ -22,7 +22,7 @@ from journeys.advancing import advance_all
 from journeys.answers import Scene
 from journeys.catalogue import get_catalogue
 from journeys.due import fire_due
-from journeys.enrolments import load_enrolments
+from journeys.enrolments import find_ids, load_enrolments
 from journeys.tables import enrolment, timer
 from journeys.tick import LOCK
 from journeys.transition import Nudged
@@ -128,7 +128,7 @@ def _first(
 
 def _go_on(connection: Connection, scene: Scene, skipped: Sequence[MessageRow]) -> None:
     """Those who stood at a message that was skipped are told so."""
-    inside = load_enrolments(connection, scene.vault, sorted({row.origin_id for row in skipped}))
+    inside = load_enrolments(connection, scene.vault, find_ids(connection, {row.origin_id for row in skipped}))
     advance_all(connection, scene, [(one, Nudged()) for one in inside.values()])
 
 

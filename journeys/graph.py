@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from dataclasses import dataclass
+from enum import StrEnum
 
 from journeys.model import Journey
 from journeys.steps.contract import Step
@@ -11,9 +12,27 @@ from journeys.steps.contract import Step
 Ways = Mapping[str, frozenset[str]]
 
 
+class By(StrEnum):
+    """How somebody leaves a step."""
+
+    BLOCK = "block"  # into one of its own lists of steps
+    DONE = "done"  # straight on
+    PASSED = "passed"  # straight on, without the step having run: its `if` did not hold, or it is disabled
+    JUMP = "jump"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way from a step to `target`; `block` is the list of steps that it leads into."""
+
+    target: str
+    by: By
+    block: str = ""
+
+
 def ways_of(journey: Journey) -> Ways:
     """The steps that can come directly after each one."""
-    return {step.id: frozenset(_following(journey, step)) for step in journey.by_id.values()}
+    return {step.id: frozenset(way.target for way in iter_ways(journey, step)) for step in journey.by_id.values()}
 
 
 def reachable_from(ways: Ways, starts: frozenset[str]) -> frozenset[str]:
@@ -28,26 +47,17 @@ def reachable_from(ways: Ways, starts: frozenset[str]) -> frozenset[str]:
     return frozenset(seen)
 
 
-def can_precede(ways: Ways, earlier: str, later: str) -> bool:
-    """Whether somebody who arrives at `later` can have been at `earlier`."""
-    return later in _behind(tuple(sorted(ways.items())), earlier)
-
-
-@cache
-def _behind(ways: tuple[tuple[str, frozenset[str]], ...], step_id: str) -> frozenset[str]:
-    known = dict(ways)
-    return reachable_from(known, known[step_id])
-
-
-def _following(journey: Journey, step: Step) -> Iterator[str]:
+def iter_ways(journey: Journey, step: Step) -> Iterator[Way]:
+    """Every way that leads on from `step` inside the journey; an empty list of steps leads straight on."""
     below = journey.next_of[step.id]
-    for block in step.blocks.values():
+    for name, block in step.blocks.items():
         first = block[0].id if block else below
         if first is not None:
-            yield first
-    passes = step.is_disabled or step.condition is not None or step.verb.can_go_on(step)
-    if passes and below is not None:
-        yield below
+            yield Way(first, By.BLOCK, name)
+    if below is not None and (step.is_disabled or step.condition is not None):
+        yield Way(below, By.PASSED)
+    if below is not None and step.verb.can_go_on(step):
+        yield Way(below, By.DONE)
     target = step.verb.jumps_to(step.action)
     if target is not None and target in journey.by_id:
-        yield target
+        yield Way(target, By.JUMP)

@@ -7,17 +7,17 @@ many people move in one statement and nobody's story is told out of order.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from core.cursors import Position, get_position, latest_position, save_position
 from customers.log import LoggedEvent, read_log
 from customers.tables import customer_event
-from journeys.advancing import Moved, advance_all
+from journeys.advancing import Held, Moved, advance_all
 from journeys.answers import Scene, as_event
-from journeys.enrolments import find_enrolments, load_enrolments
+from journeys.enrolments import find_enrolments, find_ids, load_enrolments
 from journeys.questions import Event
 from journeys.steps.contract import ANY_EVENT
 from journeys.steps.messages import ENDINGS
@@ -53,14 +53,18 @@ def ingest(connection: Connection, scene: Scene, limit: int = BATCH) -> Ingested
     rows, behind = read_log(connection, position, limit, scene.catalogue.event_names())
     total = Ingested()
     known = _known(connection, rows)
+    held = Held()
     for wave in _waves(scene, rows):
         new, moved = let_in(
             connection,
             scene,
             [candidate for profile_id, event in wave for candidate in at_the_door(scene, event, profile_id)],
         )
-        known |= {profile_id for profile_id, _ in wave} if new else set()
-        moved += _nudge(connection, scene, [(number, event) for number, event in wave if number in known], new)
+        if new:
+            entered = {profile_id for profile_id, _ in wave}
+            known |= entered
+            held.forget(entered)
+        moved += _nudge(connection, scene, [(number, event) for number, event in wave if number in known], new, held)
         total = Ingested(total.events, total.entered + len(new), total.moved + moved)
     is_all = len(rows) < limit
     # What the filter passed over was looked at as well: without this it would be read again at every tick.
@@ -87,12 +91,12 @@ def _waves(scene: Scene, rows: Sequence[LoggedEvent]) -> Iterator[list[tuple[int
         depth += 1
 
 
-def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event]], new: set[str]) -> Moved:
+def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event]], new: set[int], held: Held) -> Moved:
     """Tell those who are inside what happened; who has just come in knows it already."""
     events = dict(wave)
     if not events:
         return Moved()
-    wanted = _concerned(connection, scene, events) | _waiting(connection, events) | _owners(wave)
+    wanted = _concerned(connection, scene, events) | _waiting(connection, events) | find_ids(connection, _owners(wave))
     inside = load_enrolments(connection, scene.vault, wanted - new)
     paused = scene.catalogue.paused
     moves = [
@@ -100,10 +104,10 @@ def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event
         for one in inside.values()
         if one.profile_id in events
     ]
-    return advance_all(connection, scene, moves)
+    return advance_all(connection, scene, moves, held=held)
 
 
-def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -> set[str]:
+def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -> set[int]:
     """Those whose journey has a goal or an exit that the event may be; a goal counts after the end as well."""
     interests = scene.catalogue.interests
     names = {event.name for event in events.values()}
@@ -128,20 +132,24 @@ def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -
     }
 
 
-def _waiting(connection: Connection, events: dict[int, Event]) -> set[str]:
-    names = sorted({event.name for event in events.values()} | {ANY_EVENT})
-    query = select(event_wait.c.enrolment_id, event_wait.c.profile_id, event_wait.c.event_name).where(
-        event_wait.c.profile_id.in_(sorted(events)), event_wait.c.event_name.in_(names)
+def waiting_for(profile_ids: Collection[int], names: Collection[str]) -> Select[tuple[int, int, str]]:
+    """(enrolment, profile, name) of those who wait for events of these names: an index leads to them."""
+    return select(event_wait.c.enrolment_id, event_wait.c.profile_id, event_wait.c.event_name).where(
+        event_wait.c.profile_id.in_(sorted(profile_ids)), event_wait.c.event_name.in_(sorted(names))
     )
+
+
+def _waiting(connection: Connection, events: dict[int, Event]) -> set[int]:
+    names = {event.name for event in events.values()} | {ANY_EVENT}
     return {
         row.enrolment_id
-        for row in connection.execute(query)
+        for row in connection.execute(waiting_for(events, names))
         if row.event_name in (ANY_EVENT, events[row.profile_id].name)
     }
 
 
 def _owners(wave: Sequence[tuple[int, Event]]) -> set[str]:
-    """The enrolments whose message has come to its end."""
+    """The uids of enrolments whose message has come to its end."""
     return {
         str(event.properties["origin_id"])
         for _, event in wave

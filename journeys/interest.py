@@ -22,7 +22,7 @@ from segments.language.rules import (
 )
 
 # What journeys report of themselves changes nobody's state.
-_OWN_REPORTS = frozenset({"journey_entered", "journey_exited", "goal_reached"})
+_OWN_REPORTS = frozenset({"journey_started", "journey_entered", "journey_exited", "goal_reached"})
 _OF_THE_RUN = (BranchRule, StepRule, EntryRule, Constant)
 
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from core.durations import Duration
-from customers.workspace import Hours, Limit
+from journeys.entries.kinds import Admissions, ApiEntry, DateEntry, ScheduleEntry
+from journeys.sending_words import Sending
 from journeys.steps.contract import Mention, Step, iter_steps
 from journeys.steps.message_options import Options
 from segments.language.rules import Rule, Where
 
 DEFAULT_MAX_STAY = Duration(days=365)
 DEFAULT_MAX_AGE = Duration(hours=24)
+SHORTEST_RHYTHM = timedelta(minutes=1)  # at which a segment may be asked about
 
 
 class JourneyStatus(StrEnum):
@@ -39,8 +43,11 @@ class Mode(StrEnum):
 
 
 class Edge(StrEnum):
+    """`ONCE` is no edge: whoever is inside when the journey begins."""
+
     ENTER = "enter"
     EXIT = "exit"
+    ONCE = "once"
 
 
 class Freeze(StrEnum):
@@ -52,30 +59,47 @@ class Freeze(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """Enters at an event of one of `names`; `key` is the property that gives each of its values a run of its own."""
+    """Enters at an event of one of `names`; `key` is the property that gives each of its values a run of its own.
+
+    For so long as `settle` says the condition is asked again whenever the profile changes.
+    """
 
     names: tuple[str, ...]
     where: Where = ()
     condition: Rule | None = None
     key: str | None = None
     max_age: Duration = DEFAULT_MAX_AGE
+    settle: Duration | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEntry:
-    """Enters when the profile comes into the segment, or leaves it; `backfill` admits those who are in it already."""
+    """Enters when the profile comes into the segment, or leaves it; `backfill` admits those who are in it already.
+
+    With the edge `ONCE` those enter who are in it when the journey begins, and nobody afterwards. The segment's members
+    are asked for at least as often as `check_every` says.
+    """
 
     segment: str
     edge: Edge = Edge.ENTER
     backfill: bool = False
     condition: Rule | None = None
+    check_every: Duration | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("segment_entered",) if self.edge is Edge.ENTER else ("segment_left",)
+        return ("segment_left",) if self.edge is Edge.EXIT else ("segment_entered",)
 
 
-Entry = EventEntry | SegmentEntry
+@dataclass(frozen=True, slots=True)
+class StartedEntry:
+    """Enters because a step of another journey says so; no file says this, it is always possible."""
+
+    condition: Rule | None = None
+    names: tuple[str, ...] = ()
+
+
+Entry = EventEntry | SegmentEntry | ScheduleEntry | DateEntry | ApiEntry | StartedEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +140,7 @@ class Journey:
     name: str = ""
     version: int = 0
     status: JourneyStatus = JourneyStatus.DRAFT
+    admissions: Admissions = field(default_factory=Admissions)
     mode: Mode = Mode.SINGLE
     reentry: Reentry = field(default_factory=Reentry)
     goal: Goal | None = None
@@ -123,13 +148,13 @@ class Journey:
     holdout: Holdout | None = None
     epoch: int = 1
     priority: int = 50
-    limits: tuple[Limit, ...] = ()
-    quiet_hours: Hours | None = None
+    sending: Sending = field(default_factory=Sending)
     timezone: str | None = None
     max_stay: Duration = DEFAULT_MAX_STAY
     exits_on_error: bool = False
     freeze: Freeze = Freeze.FREEZE
     defaults: Options = field(default_factory=Options)
+    removed: Mapping[str, str] = field(default_factory=dict)  # steps that are gone: where their people go on
     mentions: tuple[Mention, ...] = ()
     top_rules: tuple[Rule, ...] = ()
 
@@ -143,6 +168,11 @@ class Journey:
         following: dict[str, str | None] = {}
         _link(self.steps, None, following)
         return following
+
+    @cached_property
+    def kept(self) -> dict[Any, Any]:
+        """What was reckoned from this version alone, for whoever needs it again."""
+        return {}
 
     @property
     def first(self) -> str | None:

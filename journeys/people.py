@@ -7,12 +7,14 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
+from core.bulk import among
 from core.database import batches
 from customers.suppression import find_suppressed
 from customers.tables import IdentityKind, ProfileStatus, identity, profile
 from journeys.questions import Person
 
 _BATCH = 5_000
+_STATUS = {status.value: status for status in ProfileStatus}
 _CHANNELS = {IdentityKind.EMAIL: "email", IdentityKind.PHONE: "sms"}
 
 
@@ -20,9 +22,16 @@ def load_people(connection: Connection, profile_ids: Collection[int]) -> dict[in
     people: dict[int, Person] = {}
     columns = (profile.c.id, profile.c.status, profile.c.timezone, profile.c.merged_into)
     for some in batches(sorted(set(profile_ids)), _BATCH):
-        for row in connection.execute(select(*columns).where(profile.c.id.in_(some))):
-            people[row.id] = Person(row.id, ProfileStatus(row.status), row.timezone, row.merged_into)
+        for number, status, timezone, merged_into in connection.execute(
+            select(*columns).where(among(connection, profile.c.id, some))
+        ):
+            people[number] = person_of(number, status, timezone, merged_into)
     return people
+
+
+def person_of(number: int, status: str, timezone: str | None, merged_into: int | None) -> Person:
+    """The person whose profile has these columns."""
+    return Person(number, _STATUS[status], timezone, merged_into)
 
 
 def find_unreachable(connection: Connection, profile_ids: Collection[int]) -> set[int]:

@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
+from core.ids import content_hash
 from customers.tables import ProfileStatus
-from segments.language.rules import Rule
+from segments.language.rules import Happening, Rule, Where
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(Struct, frozen=True, gc=False):
     """Does this condition hold now? Answer: bool."""
 
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True, gc=False):
     """Which events of these names are stored with `occurred_at >= since`? Answer: tuple[Event, ...], earliest first."""
 
     names: tuple[str, ...]
@@ -39,11 +40,43 @@ class ArmOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Reward:
+    """What counts as success: an event called `event`, or that the message of `step` met with `was`."""
+
+    event: str | None = None
+    step: str | None = None
+    was: Happening = Happening.CLICKED
+    where: Where = ()
+
+    @property
+    def digest(self) -> str:
+        """Tells one reward from another: what was earned by one says nothing of the other."""
+        return content_hash(f"{self.event}|{self.step}|{self.was}|{self.where}")[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What have the arms of a bandit earned, of what happened before `known_until`? The same for everybody.
+
+    Answer: Mapping[str, tuple[int, int]], successes and failures of each arm that was drawn.
+    """
+
+    test: str
+    reward: Reward
+    known_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileValues:
     """What do texts about this person read as `profile.*`? Answer: Mapping[str, Any], opened; kept for one tick."""
 
 
-Question = Holds | Happened | ArmOf | ProfileValues
+@dataclass(frozen=True, slots=True)
+class ReadingHabits:
+    """At which hours does this person open and click, and everybody? Answer: delivery.best_time.Habits."""
+
+
+Question = Holds | Happened | ArmOf | Earned | ProfileValues | ReadingHabits
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +105,11 @@ class Person:
     merged_into: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, gc=False):
     """One person, and the answers to the questions asked so far."""
 
     person: Person
-    answers: Mapping[Question, Any] = field(default_factory=dict)
+    answers: Mapping[Question, Any] = {}
 
 
 class UnansweredError(Exception):

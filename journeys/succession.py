@@ -1,8 +1,8 @@
 """What follows a merge beyond the customer view: messages, opens and clicks, offers and runs go to the survivor.
 
 The log tells that two profiles became one, or two again; what belongs to whom is then read from how things stand now,
-so that following late, twice or several at once ends alike. A run that is under way goes on with the survivor, unless
-the survivor has one of the same journey and key under way already.
+so that following late, twice or several at once ends alike. A run that is under way goes on with the survivor; of two
+of the same journey and key, one of each, the one that was entered earlier.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from delivery.pauses import EVERYTHING, find_pauses
 from delivery.tables import message
 from journeys.advancing import advance_all
 from journeys.answers import Scene
+from journeys.arms_kept import keep_arms
 from journeys.catalogue import get_catalogue
 from journeys.enrolments import load_enrolments
-from journeys.tables import EnrolmentStatus, enrolment, event_wait
+from journeys.tables import EnrolmentStatus, bandit_draw, enrolment, event_wait
 from journeys.tick import LOCK
 from journeys.transition import Ended, EndReason, Succeeded
 from recommender.tables import offer_decision
@@ -35,7 +36,7 @@ from tracking.tables import engagement_event
 CURSOR: Final = "succession"
 _BATCH: Final = 500
 _WORTH_SAVING: Final = 1_000  # so many events without a merge among them are rather read again than noted one by one
-_TABLES = (message, engagement_event, offer_decision)
+_TABLES = (message, engagement_event, offer_decision, bandit_draw)
 _LIVE = enrolment.c.status != EnrolmentStatus.ENDED.value
 
 
@@ -98,6 +99,7 @@ def _hand_over_runs(connection: Connection, runtime: Runtime, concerned: Collect
         ending = load_enrolments(connection, scene.vault, surplus)
         advance_all(connection, scene, [(one, Ended(EndReason.MERGED)) for one in ending.values()])
     settle_table(connection, enrolment, concerned)
+    keep_arms(connection, concerned)
     for some in batches(staying, _BATCH):
         owner = select(enrolment.c.profile_id).where(enrolment.c.id == event_wait.c.enrolment_id).scalar_subquery()
         connection.execute(update(event_wait).where(event_wait.c.enrolment_id.in_(some)).values(profile_id=owner))
@@ -107,11 +109,14 @@ def _hand_over_runs(connection: Connection, runtime: Runtime, concerned: Collect
         advance_all(connection, scene, [(one, Succeeded(one.journey in paused)) for one in going_on.values()])
 
 
-def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[str], list[str]]:
-    """Of the runs under way that change hands, those that go on and those that the new owner has one of already."""
+def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[int], list[int]]:
+    """Of the runs under way, those that change hands and go on, and those that end: of two people's runs of the same
+    journey and key the one goes on that was entered earlier (tie: the smaller id), whoever the survivor is.
+    """
     new_owner = {(move.old, move.first): move.new for move in moves}
     columns = (
         enrolment.c.id,
+        enrolment.c.uid,
         enrolment.c.profile_id,
         enrolment.c.origin_profile_id,
         enrolment.c.journey,
@@ -124,7 +129,7 @@ def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[str],
         for row in connection.execute(
             select(*columns)
             .where(enrolment.c.profile_id.in_(some), _LIVE)
-            .order_by(enrolment.c.entered_at, enrolment.c.id)
+            .order_by(enrolment.c.entered_at, enrolment.c.uid)
         )
     ]
     changing = {
@@ -132,12 +137,13 @@ def _sort_out(connection: Connection, moves: Sequence[Move]) -> tuple[list[str],
         for row in rows
         if (owner := new_owner.get((row.profile_id, row.origin_profile_id or row.profile_id))) is not None
     }
-    taken = {(row.profile_id, row.journey, row.key) for row in rows if row.id not in changing}
-    staying: list[str] = []
-    surplus: list[str] = []
+    first: dict[tuple[int, str, str], int] = {}
+    staying: list[int] = []
+    surplus: list[int] = []
     for row in rows:
-        if row.id in changing:
-            place = (changing[row.id], row.journey, row.key)
-            (surplus if place in taken else staying).append(row.id)
-            taken.add(place)
+        place = (changing.get(row.id, row.profile_id), row.journey, row.key)
+        if first.setdefault(place, row.profile_id) != row.profile_id:
+            surplus.append(row.id)
+        elif row.id in changing:
+            staying.append(row.id)
     return staying, surplus

@@ -2,17 +2,21 @@
 
 Nothing here touches a database; `enrolments` and `effects` write what stands here. `state` and the journal hold only
 ids, branches and instants; what people wrote or did (`entry`, `results`) is kept apart, because it is sealed.
+
+What is made at every move is a struct, because a frozen dataclass takes many times as long to make.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from journeys.questions import Event, Question
+from msgspec import Struct
+
+from journeys.questions import Earned, Event, Question
 from journeys.tables import EnrolmentStatus
 
 
@@ -33,8 +37,12 @@ class JournalKind(StrEnum):
     QUEUED = "queued"
     GOAL = "goal"
     ERROR = "error"
+    MIGRATED = "migrated"
+    BEST_TIME = "best_time"
+    CAPPED = "capped"
     LATE_FOR_WAIT = "late_for_wait"
     TIMEZONE_FALLBACK = "timezone_fallback"
+    DRAWN = "drawn"
     ENDED = "ended"
 
 
@@ -45,6 +53,7 @@ class EndReason(StrEnum):
     GOAL = "goal"
     EXIT = "exit"
     TIMED_OUT = "timed_out"
+    DATE_PAST = "date_past"
     SKIPPED = "skipped"
     CAP = "cap"
     ERROR = "error"
@@ -61,7 +70,8 @@ class EndReason(StrEnum):
 class Enrolment:
     """One profile's passage through one journey version. `step` is where it stands."""
 
-    id: str
+    id: int  # the row's
+    uid: str  # derived from what let the person in
     journey: str
     version: int
     profile_id: int
@@ -78,20 +88,19 @@ class Enrolment:
     goal_at: datetime | None = None
     journal_seq: int = 0
     origin_profile_id: int | None = None  # whose it was before a merge, and whose key seals it
+    entry_event_id: int | None = None  # of the log; `entry` has its properties
 
 
 # -- why the engine is called ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True, gc=False):
     """The person has just been let in."""
 
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nudged:
+class Nudged(Struct, frozen=True, gc=False):
     """These events became known, or (without any) something about the profile changed.
 
     While the journey is paused only goals and exits are looked at.
@@ -101,20 +110,17 @@ class Nudged:
     is_paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True, gc=False):
     """A timer has run out."""
 
     timer: TimerKind
 
 
-@dataclass(frozen=True, slots=True)
-class HoldEnded:
+class HoldEnded(Struct, frozen=True, gc=False):
     """A message that was held may go now: its step's `if` is asked once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True, gc=False):
     """The effects of the transition before were applied: go on."""
 
     steps_done: int
@@ -144,16 +150,30 @@ class Succeeded:
     is_paused: bool = False
 
 
-Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended | Succeeded
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """The run goes on in another version of its journey, which `Enrolment.version` names already.
+
+    `step` is where it stands there (None for a run that is held out); with `keeps_place` that is the very step at which
+    it stood, `has_new_stay` where `max_stay` is another. While the journey is paused nobody goes on from there.
+    """
+
+    from_version: int
+    step: str | None
+    keeps_place: bool
+    has_new_stay: bool = False
+    is_paused: bool = False
+
+
+Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended | Succeeded | Migrated
 
 
 # -- what comes out ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(Struct, frozen=True, gc=False):
     kind: JournalKind
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +191,7 @@ class EnqueueMessage:
     expires_at: datetime | None
     context: Mapping[str, Any] = field(repr=False)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +213,26 @@ class EmitEvent:
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
+class Strategy(StrEnum):
+    """How products are taken from several offers: from the first that has any, or the best of all of them."""
+
+    FIRST = "first"
+    BEST = "best"
+
+
 @dataclass(frozen=True, slots=True)
 class DecideOffer:
-    """Choose products; the answer becomes the result of `step`. `key` names the cause, with the profile."""
+    """Choose products; the answer becomes the result of `step`. `key` names the cause, with the profile.
+
+    Where `offers` have nothing (left), the offer `fallback` takes their place.
+    """
 
     step: str
     offers: tuple[str, ...]
     count: int | None
     key: str
+    strategy: Strategy = Strategy.FIRST
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +250,46 @@ class CreateTask:
     step: str
 
 
+class ListChange(StrEnum):
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeList:
+    """Put the profile on a static list, or take it off."""
+
+    list: str
+    change: ListChange
+
+
+STARTED: Final = "journey_started"  # the log event that brings somebody to the door of the journey that is to start
+
+
+@dataclass(frozen=True, slots=True)
+class StartJourney:
+    """Bring the profile to the door of another journey; `entry` is what that one reads as `entry.*`.
+
+    `id` names the cause, `chain` counts the starts that followed from each other without a pause, this one included.
+    """
+
+    id: str
+    journey: str
+    chain: int
+    entry: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDraw:
+    """Keep that a bandit drew an arm, by what it had `earned`: a reward in `[drawn_at, ends_at)` is its success."""
+
+    id: str
+    arm: str
+    drawn_at: datetime
+    ends_at: datetime
+    earned: Earned
+
+
 @dataclass(frozen=True, slots=True)
 class Assign:
     """Store the arm that was drawn."""
@@ -226,22 +299,23 @@ class Assign:
     arm: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(Struct, frozen=True, gc=False):
     kind: TimerKind
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ClearTimers:
+class ClearTimers(Struct, frozen=True, gc=False):
     kinds: tuple[TimerKind, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WaitFor:
+class WaitFor(Struct, frozen=True, gc=False):
     """Who waits for what, so that an event finds its waiters by name; replaces what was waited for before."""
 
     names: tuple[tuple[int, str], ...]
+
+    def events(self) -> Iterator[tuple[int, str]]:
+        """Each name once, with a number."""
+        return enumerate(dict.fromkeys(name for _, name in self.names), start=1)
 
 
 Effect = (
@@ -251,6 +325,9 @@ Effect = (
     | EmitEvent
     | DecideOffer
     | CreateTask
+    | ChangeList
+    | StartJourney
+    | NoteDraw
     | Assign
     | SetTimer
     | ClearTimers
@@ -258,11 +335,10 @@ Effect = (
 )
 
 # After these the world is another: whatever is asked next must be asked anew.
-CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer, CreateTask)
+CHANGES_FACTS: Final = frozenset({SetAttributes, EmitEvent, DecideOffer, CreateTask, ChangeList})
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True, gc=False):
     """One step forward. `is_unfinished`: apply it, then call again with `Resumed(steps_done)` and fresh facts."""
 
     enrolment: Enrolment

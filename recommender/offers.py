@@ -61,6 +61,7 @@ class OfferDecision:
     is_holdout: bool
     fallback_level: Level
     withheld: Withheld | None = None
+    rule_set_id: int | None = None
 
 
 def decide_offers(
@@ -73,19 +74,24 @@ def decide_offers(
     now: datetime,
     entry_skus: Mapping[int, Sequence[str]] | None = None,
     vault: Vault | None = None,
+    ranked: int = 0,
+    records: bool = True,
 ) -> dict[int, OfferDecision]:
     """A decision for every given profile. `key` names the cause: the same cause gets the same decision, however often.
 
     `surface` is email, sms or widget; `entry_skus` gives the products of the event that began it, by profile. `vault`
-    is needed where `eligible` asks for a sealed attribute (else InputError). Names and prices are those of now, also in
-    a decision that was made before.
+    is needed where `eligible` asks for a sealed attribute (else InputError). With `ranked`, at least so many products
+    are chosen where there are as many, in the same order. Names and prices are those of now, also in
+    a decision that was made before. Without `records` all are made anew, and none is kept.
     """
+    if ranked > offer.recommend.count:
+        offer = replace(offer, recommend=replace(offer.recommend, count=ranked))
     catalogue = Catalogue(connection, offer.recommend.where, now)
     index = get_index(connection)
     decided: dict[int, OfferDecision] = {}
     for some in batches(list(dict.fromkeys(profile_ids)), _BATCH):
         ids = {number: decision_id(offer.slug, key, number) for number in some}
-        standing = find_decisions(connection, list(ids.values()))
+        standing = find_decisions(connection, list(ids.values())) if records else {}
         new = [number for number in some if ids[number] not in standing]
         withheld = find_withheld(connection, offer, new, surface=surface, now=now, vault=vault) if new else {}
         if standing:
@@ -94,7 +100,7 @@ def decide_offers(
         if chosen:
             histories = load_histories(connection, chosen, now)
             fresh = _decide(index, catalogue, offer, histories, entry_skus or {}, ids, surface, now)
-            standing |= record_decisions(connection, fresh)
+            standing |= record_decisions(connection, fresh) if records else {one.id: one for one in fresh}
         catalogue.load(item.sku for decision in standing.values() for item in decision.items)
         for number in some:
             stored = standing.get(ids[number]) if number not in withheld else None
@@ -258,4 +264,6 @@ def _shown(stored: StoredDecision, catalogue: Catalogue) -> OfferDecision:
                 item.reason, item.score,
             )
         )  # fmt: skip
-    return OfferDecision(stored.id, stored.offer, tuple(items), stored.is_holdout, stored.fallback_level)
+    return OfferDecision(
+        stored.id, stored.offer, tuple(items), stored.is_holdout, stored.fallback_level, rule_set_id=stored.rule_set_id
+    )

@@ -81,23 +81,14 @@ def ask(owned: Owned, rules: Mapping[str, Rule], now: datetime, workspace: Works
 
     One scan: a row a person, a truth a rule. Rules are numbered, since DuckDB does not tell "a" from "A".
     """
+    import numpy as np
+
     if not rules:
         return {}
     numbered = {f"{_RULE}{number}": rule for number, rule in enumerate(rules.values())}
     query = compile_rules(numbered, now=now, workspace=workspace, segments={})
-    columns = _in_order(owned.fetch(query.order_by(None)))
-    return {slug: columns["id"][columns[name]] for slug, name in zip(rules, numbered, strict=True)}
-
-
-def _in_order(columns: dict[str, Any]) -> dict[str, Any]:
-    """The columns by ascending id: DuckDB mostly answers in that order, and is slow to make sure of it."""
-    import numpy as np
-
-    ids = columns["id"]
-    if np.all(ids[1:] > ids[:-1]):
-        return columns
-    order = np.argsort(ids)
-    return {name: values[order] for name, values in columns.items()}
+    columns = owned.fetch(query.order_by(None))
+    return {slug: np.sort(columns["id"][columns[name]]) for slug, name in zip(rules, numbered, strict=True)}
 
 
 def _ask_record(runtime: Runtime, rule: Rule, now: datetime, workspace: Workspace) -> Ids:

@@ -43,7 +43,7 @@ from tracking.classify import RATIOS
 REFERENCE = ROOT / "docs" / "reference"
 PAGES = pages()
 BLOCKS = [block for page in PAGES for block in blocks(page)]
-KINDS = {**FOLDERS, "imports": "mapping"}
+KINDS = {**FOLDERS, "imports": "mapping", "tests": "test"}
 
 
 def named(path: Path) -> str:

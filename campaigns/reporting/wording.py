@@ -22,6 +22,7 @@ REASONS = {
     "expired": "too late to be of use",
     "legal_hours": "never a lawful hour where they may be",
     "paused": "asked for a pause",
+    "closed": "never an hour at which it may go out",
     "quiet_hours": "asleep, and the message does not wait",
     "no_timezone": "time zone unknown",
     "missed": "their hour had passed",

@@ -23,7 +23,9 @@ from customers.tables import consent_entry, customer_event, import_batch, import
 _GROUPS: Mapping[Group, frozenset[str]] = {
     Group.ORDERS: frozenset({"order_placed", "order_returned"}),
     Group.MESSAGES: frozenset(name for name in OWN_EVENTS if name.startswith("message_")) | {"link_clicked"},
-    Group.JOURNEYS: frozenset({"segment_entered", "segment_left", "journey_entered", "journey_exited", "goal_reached"}),
+    Group.JOURNEYS: frozenset(
+        {"segment_entered", "segment_left", "journey_started", "journey_entered", "journey_exited", "goal_reached"}
+    ),
     Group.OFFERS: frozenset({"offer_shown", "offer_clicked"}),
     Group.TASKS: frozenset({"task_created", "task_closed"}),
     Group.PROFILE: frozenset({"profile_merged", "profile_split"}),

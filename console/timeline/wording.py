@@ -233,6 +233,7 @@ _WORDS: Mapping[str, Callable[[Mapping[str, Any], Names, Workspace], Line]] = {
     "segment_left": _segment("Left"),
     "journey_entered": _journey("Entered", "plain"),
     "journey_exited": _journey("Left", "quiet"),
+    "journey_started": _journey("Was brought to", "quiet"),
     "goal_reached": _journey("Reached the goal of", "good"),
     "offer_shown": _offer("Was shown"),
     "offer_clicked": _offer("Followed the offer of"),

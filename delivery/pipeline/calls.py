@@ -102,7 +102,8 @@ def _failure(row: MessageRow, attempt: int, provider: str, error: TransportError
         return Outcome(row.id, attempt, status, word, provider, error_code=error.code, until=until, started_at=now)
 
     if error.reaction in _KEEPS_ITS_TURN:
-        return outcome(MessageStatus.DUE, "retry", now + back_off(attempt))
+        again_at = now + back_off(attempt)
+        return outcome(MessageStatus.DUE, "retry", min(again_at, row.expires_at) if row.expires_at else again_at)
     if error.reaction in (Reaction.REJECT, Reaction.OPT_OUT):
         return outcome(MessageStatus.FAILED, "failed")
     if row.kind == MessageKind.TRANSACTIONAL and attempt < 2:

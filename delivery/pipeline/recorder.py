@@ -1,14 +1,14 @@
 """Writes a group in one transaction: what calls came to, and which messages are about to be called.
 
-Each that is about to be called is asked for once more: somebody may have unsubscribed, or a campaign been paused, since
-its facts were gathered.
+Each that is about to be called is asked for once more: somebody may have unsubscribed, a campaign been paused, or
+another worker have taken the last place under a limit, since its facts were gathered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -27,6 +27,7 @@ from delivery.ledger import (
     release_claimed,
     renew_claims,
 )
+from delivery.limits import recount
 from delivery.message_log import log_endings, log_outcomes
 from delivery.pace import Pace
 from delivery.pauses import pause
@@ -95,6 +96,9 @@ class Recorder:
         gathered = {one.row.id: one.gathered for one in begun}
         if changed:
             gathered |= self._gather(connection, [row for row in rows if row.id in changed], now)
+        for message_id, caps in recount(connection, rows, now).items():
+            one = gathered[message_id]
+            gathered[message_id] = replace(one, facts=replace(one.facts, caps=caps))
         endings, open_rows = judge(rows, gathered, now)
         by_id = {row.id: row for row in rows}
         end_claimed(connection, self._worker, endings, now)

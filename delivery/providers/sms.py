@@ -32,6 +32,8 @@ class SmsTransport:
         }
         if envelope.sender:
             request["OriginationIdentity"] = envelope.sender
+        if ttl_s := envelope.details.get("ttl_s"):
+            request["TimeToLive"] = ttl_s
         if envelope.configuration_set:
             request["ConfigurationSetName"] = envelope.configuration_set
         try:

@@ -31,6 +31,8 @@ class VoiceTransport:
         }
         if voice := envelope.details.get("voice"):
             request["VoiceId"] = voice
+        if ttl_s := envelope.details.get("ttl_s"):
+            request["TimeToLive"] = ttl_s
         if envelope.configuration_set:
             request["ConfigurationSetName"] = envelope.configuration_set
         try:

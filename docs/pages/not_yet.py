@@ -9,8 +9,7 @@ from collections.abc import Mapping
 
 from campaigns import definition_words
 from customers import workspace
-from journeys import definition
-from journeys.steps import message_options, registry
+from journeys.steps import registry
 from segments.language import parser
 
 _IN_A_VARIANT = ("push", "subject")
@@ -18,15 +17,11 @@ _IN_A_VARIANT = ("push", "subject")
 CHOICES: Mapping[str, frozenset[str]] = {
     "condition": parser.NOT_YET,
     "step": registry.NOT_YET,
-    "trigger": frozenset(definition.TRIGGERS_NOT_YET),
 }
 
 KEYS: Mapping[str, frozenset[str]] = {
     "workspace": frozenset(".".join(path) for path in workspace.NOT_YET),
     "campaign": frozenset(definition_words.NOT_YET) | {f"variants.<name>.{word}" for word in _IN_A_VARIANT},
-    "journey": frozenset(definition.NOT_YET),
     "offer": frozenset({"code"}),
     "mapping": frozenset({"skip"}),
-    "message_options": frozenset(message_options.NOT_YET),
-    "trigger_event": frozenset({"settle"}),
 }

@@ -6,12 +6,10 @@ import sys
 
 from core.schema_files import definition
 from docs.pages.markdown import code, first_paragraph, page, table
-from docs.pages.not_yet import KEYS
 from docs.pages.schema_rows import rows_of
 from journeys.steps.contract import Verb
 from journeys.steps.registry import NOT_YET, VERBS
 
-_MESSAGES = ("email", "sms", "voice", "letter")
 _SHARED = ("id", "note", "if", "disabled", "on_error")
 
 
@@ -35,6 +33,6 @@ def _section(verb: Verb) -> str:
 
 
 def _keys(verb: str, *, only_shared: bool = False) -> str:
-    rows = rows_of(definition(f"step_{verb}"), not_yet=KEYS["message_options"] if verb in _MESSAGES else frozenset())
+    rows = rows_of(definition(f"step_{verb}"))
     kept = [row for row in rows if (row.key.partition(".")[0] in _SHARED) is only_shared]
     return table(["key", "value", "meaning"], [row.cells for row in kept])

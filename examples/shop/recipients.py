@@ -103,6 +103,14 @@ class Recipients:
                 at = start + _WEEK * self._chance(external_id, "buy at")
                 self._add(at, partial(self._buy, Purchase(external_id, f"{external_id}-own"), at))
 
+    def plan(self, at: datetime, act: Callable[[], None]) -> None:
+        """Have `act` done at `at`, among everything else that happens."""
+        self._add(at, act)
+
+    def order(self, purchase: Purchase, at: datetime) -> None:
+        """Somebody orders now, whatever mail they had."""
+        self._buy(purchase, at)
+
     def read_mail(self, now: datetime) -> int:
         """Take the mails that arrived and plan how they are answered."""
         count = 0

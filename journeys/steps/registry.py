@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from journeys.steps import (
+    bandit,
     choose,
     emit,
     exit_journey,
@@ -15,6 +16,8 @@ from journeys.steps import (
     repeat,
     set_attributes,
     split,
+    start_journey,
+    static_lists,
     task,
     wait,
     wait_for,
@@ -32,14 +35,18 @@ VERBS: Mapping[str, Verb] = {
         messages.LETTER,
         webhook.VERB,
         set_attributes.VERB,
+        static_lists.ADD_TO,
+        static_lists.REMOVE_FROM,
         emit.VERB,
         offer.VERB,
         task.VERB,
+        start_journey.VERB,
         wait.VERB,
         wait_until.VERB,
         wait_for.VERB,
         choose.VERB,
         split.VERB,
+        bandit.VERB,
         holdout.VERB,
         repeat.VERB,
         goto.VERB,
@@ -47,5 +54,9 @@ VERBS: Mapping[str, Verb] = {
     )
 }
 
-# Words of the language that no verb acts on yet.
-NOT_YET = frozenset({"push", "add_to", "remove_from", "start_journey", "bandit"})
+# The verbs that send something, and so can be skipped.
+MESSAGES = frozenset({"email", "sms", "voice", "letter", webhook.VERB.name})
+
+# Words of the language that no verb acts on yet, and what is missing.
+WHY_NOT_YET: Mapping[str, str] = {"push": "there is no transport for push messages, so the verb 'push'"}
+NOT_YET = frozenset(WHY_NOT_YET)

@@ -36,13 +36,18 @@ def parse(spec: StepSpec) -> Split:
 
 def advance(step: Step, run: Run) -> Decision:
     action: Split = step.action
-    test = run.test_of(step)
-    seed = action.seed or test
-    arm = run.arm_of(seed, test)
-    if arm is None or arm not in step.blocks:
-        arm = draw(action.arms, run.bucket(seed))
-        run.assign(seed, test, arm)
+    arm = stored_arm(step, run, action.arms, action.seed)
     return Done(answers=(arm,), block=arm)
+
+
+def stored_arm(step: Step, run: Run, arms: Sequence[tuple[str, Fraction]], seed: str | None) -> str:
+    """The arm that this person has in the test of `step`, drawn and stored when it has none that still exists."""
+    test = run.test_of(step)
+    arm = run.arm_of(seed or test, test)
+    if arm is None or arm not in dict(arms):
+        arm = draw(arms, run.bucket(seed or test))
+        run.assign(seed or test, test, arm)
+    return arm
 
 
 def draw(arms: Sequence[tuple[str, Fraction]], bucket: int) -> str:

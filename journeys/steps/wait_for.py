@@ -1,8 +1,9 @@
 """`wait_for: {event: profile_completed}` with `timeout`: stand still until something happens, but not for ever.
 
 Of everything that happened in `[step entered, deadline)` the earliest counts, whatever the order in which it became
-known; what happens at the deadline itself is outside. Conditions on a state (a segment, an attribute, consent) pass at
-once when they are true already, and so does what a person did with an earlier message.
+known; what happens at the deadline itself is outside. With `count`, `sum` and the like the wait ends with the event
+that makes it enough, with `within` reckoned over so long before it. Conditions on a state (a segment, an attribute,
+consent) pass at once when they are true already, and so does what a person did with an earlier message.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from core.durations import Duration, add_calendar
 from journeys.conditions import HAPPENINGS, is_about_message, matches
 from journeys.questions import Event
 from journeys.steps.contract import ANY_EVENT, Decision, Done, End, Outcome, Stay, Step, StepSpec, Verb
+from journeys.steps.reckoning import is_reached
 from journeys.steps.run import Run
 from journeys.transition import EndReason
-from segments.language.rules import AT_LEAST_ONCE, EventRule, MessageRule, Rule, Since
+from segments.language.rules import EventRule, MessageRule, Rule, Since
 
 TIMEOUT = "timeout"
 
@@ -77,8 +79,6 @@ def parse(spec: StepSpec) -> WaitFor:
 def _item(spec: StepSpec, data: Mapping[str, Any], path: tuple[str | int, ...]) -> Item:
     rule = spec.conditions(data, *path)
     if isinstance(rule, EventRule):
-        if rule.within is not None or rule.aggregates != (AT_LEAST_ONCE,):
-            spec.not_yet(*path, "event", what="counting events in `wait_for`")
         return Item(rule, Since(data.get("since", Since.STEP)))
     return Item(rule)
 
@@ -111,7 +111,9 @@ def is_late(step: Step, run: Run, event: Event) -> bool:
         return False
     since, deadline = map(datetime.fromisoformat, window)
     return any(
-        _start(item, run, since) <= event.occurred_at < deadline and _is_it(item.rule, event, run)
+        _start(item, run, since) <= event.occurred_at < deadline
+        and _is_enough(item.rule, [event])
+        and _is_it(item.rule, event, run)
         for item in step.action.items
     )
 
@@ -129,11 +131,19 @@ def _matches(items: Sequence[Item], run: Run, since: datetime, deadline: datetim
     for number, item in enumerate(items, start=1):
         if _is_edge(item, run):
             start = _start(item, run, since)
-            for event in run.happened(_names(item, run), start):
-                if event.occurred_at < deadline and _is_it(item.rule, event, run):
+            happened = run.happened(_names(item, run), start)
+            hits = [event for event in happened if event.occurred_at < deadline and _is_it(item.rule, event, run)]
+            for count, event in enumerate(hits, start=1):
+                if _is_enough(item.rule, hits[:count]):
                     yield Match(event.occurred_at, number, event)
+                    break
         elif run.now < deadline and run.holds(item.rule):
             yield Match(run.now, number)
+
+
+def _is_enough(rule: Rule, hits: Sequence[Event]) -> bool:
+    """Whether the wait is over with the last of `hits`: the first, unless the rule asks for more."""
+    return is_reached(rule, hits) if isinstance(rule, EventRule) else True
 
 
 def _is_edge(item: Item, run: Run) -> bool:

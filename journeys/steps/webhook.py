@@ -76,7 +76,7 @@ def _timeout_s(spec: StepSpec, text: str) -> float:
 
 def advance(step: Step, run: Run) -> Decision:
     if run.memo is not None:
-        return await_ending(run)
+        return await_ending(step, run)
     action: Webhook = step.action
     call = {**action.call, **({"body": fill(action.call["body"], run.sources)} if "body" in action.call else {})}
     return queue(

@@ -38,7 +38,17 @@ from segments.language.rules import (
     iter_leaves,
 )
 
+DECLARE = "declare it there, or correct the name"
 _OF_SEALED = frozenset({Operator.EXISTS, Operator.EQ, Operator.IN})
+_EXAMPLES = {
+    ValueKind.NUMBER: "compare it with a number, such as 20",
+    ValueKind.TEXT: "compare it with a text, such as gold",
+    ValueKind.BOOLEAN: "compare it with true or false",
+    ValueKind.DATE: "compare it with a date, such as 2026-03-01",
+    ValueKind.INSTANT: "compare it with an instant, such as 2026-03-01T10:00",
+}
+_OF_NO_VALUE = frozenset({Operator.EXISTS, Operator.FROM_EVENT})  # what they say is no value to compare with
+_PROPERTIES = f"write one of {', '.join(sorted(PROPERTIES_OF_MESSAGES))}"
 _TEXTUAL = frozenset({ValueKind.TEXT, ValueKind.DATE, ValueKind.INSTANT})
 
 
@@ -86,7 +96,7 @@ def check_words(rule: Rule, workspace: Workspace, report: Report) -> None:
             case MessageRule():
                 for test in leaf.where:
                     if test.name not in PROPERTIES_OF_MESSAGES:
-                        hint = did_you_mean(test.name, PROPERTIES_OF_MESSAGES)
+                        hint = did_you_mean(test.name, PROPERTIES_OF_MESSAGES) or _PROPERTIES
                         path = (*leaf.path, "where", test.name)
                         report("E102", path, f"a message has no '{test.name}'", hint, at_key=True)
 
@@ -95,7 +105,7 @@ def _check_attribute(leaf: AttributeRule, workspace: Workspace, report: Report) 
     known = {*COLUMNS, *ADDRESSES, *workspace.attributes}
     if leaf.name not in known:
         message = f"the attribute '{leaf.name}' is not declared in workspace.yaml"
-        report("W201", (*leaf.path, "attribute"), message, did_you_mean(leaf.name, known))
+        report("W201", (*leaf.path, "attribute"), message, did_you_mean(leaf.name, known) or DECLARE)
         return
     if not is_sealed(leaf.name, workspace):
         kind = COLUMNS[leaf.name] if leaf.name in COLUMNS else workspace.attributes[leaf.name].kind
@@ -112,7 +122,7 @@ def _check_event(leaf: EventRule, events: Mapping[str, EventSpec], report: Repor
     for name in unknown:
         path: KeyPath = (*leaf.path, "event") if len(leaf.names) == 1 else (*leaf.path, "event", leaf.names.index(name))
         message = f"the event '{name}' is not declared in workspace.yaml"
-        report("W201", path, message, did_you_mean(name, events))
+        report("W201", path, message, did_you_mean(name, events) or DECLARE)
     if unknown:
         return
     properties = {key: kind for name in leaf.names for key, kind in events[name].properties.items()}
@@ -120,14 +130,14 @@ def _check_event(leaf: EventRule, events: Mapping[str, EventSpec], report: Repor
         path = (*leaf.path, "where", test.name)
         if test.name not in properties:
             message = f"'{test.name}' is not declared for the event '{leaf.names[0]}' in workspace.yaml"
-            report("W201", path, message, did_you_mean(test.name, properties), at_key=True)
+            report("W201", path, message, did_you_mean(test.name, properties) or DECLARE, at_key=True)
         else:
             _check_kind(f"'{test.name}'", properties[test.name], test.matcher, path, report)
     for aggregate in leaf.aggregates:
         if aggregate.of and aggregate.of not in properties:
             message = f"'{aggregate.of}' is not declared for the event '{leaf.names[0]}' in workspace.yaml"
             path = (*leaf.path, aggregate.kind.value, "of")
-            report("W201", path, message, did_you_mean(aggregate.of, properties))
+            report("W201", path, message, did_you_mean(aggregate.of, properties) or DECLARE)
 
 
 def _check_rank(leaf: RankRule, workspace: Workspace, events: Mapping[str, EventSpec], report: Report) -> None:
@@ -146,7 +156,7 @@ def _check_consent(leaf: ConsentRule, workspace: Workspace, report: Report) -> N
         hint = did_you_mean(leaf.channel, CHANNELS) or f"write one of {', '.join(sorted(CHANNELS))}"
         report("E103", path, f"nobody consents to the channel '{leaf.channel}'", hint)
     elif leaf.topic not in workspace.topics:
-        hint = did_you_mean(leaf.topic, workspace.topics)
+        hint = did_you_mean(leaf.topic, workspace.topics) or "add it under `topics` in workspace.yaml"
         report("E120", path, f"unknown topic '{leaf.topic}'", hint)
 
 
@@ -154,10 +164,11 @@ def _check_kind(name: str, kind: ValueKind, matcher: Matcher, path: KeyPath, rep
     """Warns of a comparison that no value of `kind` can pass."""
     for comparison in matcher.comparisons:
         values = comparison.operand if isinstance(comparison.operand, tuple) else (comparison.operand,)
-        if comparison.operator is Operator.EXISTS or any(_can_be(kind, value) for value in values) or not values:
+        if comparison.operator in _OF_NO_VALUE or any(_can_be(kind, value) for value in values) or not values:
             continue
         place = (*path, comparison.operator.value)
-        report("W201", place, f"{name} is declared as {kind} and can never match this", "compare with its own kind")
+        message = f"{name} is declared as {kind}, and this never matches one"
+        report("W201", place, message, _EXAMPLES.get(kind, "compare with its own kind"))
 
 
 def _can_be(kind: ValueKind, value: object) -> bool:

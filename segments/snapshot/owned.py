@@ -64,8 +64,13 @@ class Owned:
         return extracted_of(self.opened, self.keys)
 
     def fetch(self, query: Select[Any]) -> dict[str, Any]:
-        """The columns of the answer as numpy arrays, by name."""
-        return self.opened.execute(to_duckdb(query, self.extracted)).fetchnumpy()
+        """The columns of the answer as numpy arrays, by name; the rows in no order, which would cost a seventh more."""
+        statement = to_duckdb(query, self.extracted)
+        self.opened.execute("SET preserve_insertion_order = false")
+        try:
+            return self.opened.execute(statement).fetchnumpy()
+        finally:
+            self.opened.execute("SET preserve_insertion_order = true")  # building keeps what lies together
 
     def close(self) -> None:
         if self.connection is not None:

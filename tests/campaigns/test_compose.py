@@ -286,3 +286,12 @@ topic: marketing
     launch(runtime)
     (envelope,) = envelopes(composed(runtime))
     assert len(envelope.links) == 3
+
+
+def test_a_step_writes_its_own_words_on_the_outside_when_it_has_any(runtime: Runtime) -> None:
+    (alice,) = open_shop(runtime, PLAIN, people=1)
+    outside = {"from": "Anna", "reply_to": "help@shop.example", "headers": {"X-Step": "a"}}
+    queue_step(runtime, alice, "plain", context={"outside": outside})
+    (envelope,) = envelopes(composed(runtime))
+    assert envelope.sender.startswith("Anna <")
+    assert (envelope.reply_to, envelope.headers["X-Step"]) == ("help@shop.example", "a")

@@ -86,7 +86,9 @@ def test_new_project_is_right_and_can_be_published_when_just_made(shell: Shell) 
     assert len(made.document["made"]) == 3
     assert shell.run("check", "--json").document == []
     published = shell.run("apply", "--json").document
-    assert {(change["kind"], change["what"]) for change in published} == {("workspace", "new"), ("segment", "new")}
+    assert {(change["kind"], change["what"]) for change in published} == {
+        (kind, "new") for kind in ("workspace", "segment", "journey", "template")
+    }
     again = shell.run("apply", "--json").document
     assert {change["what"] for change in again} == {"unchanged"}
 

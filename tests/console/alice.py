@@ -156,7 +156,7 @@ def _join(connection: Connection, vault: Vault, alice: int) -> None:
     connection.execute(insert(membership).values(segment="likely_to_churn", profile_id=alice, entered_at=at))
     connection.execute(
         insert(enrolment).values(
-            id="e-1",
+            uid="e-1",
             journey="welcome",
             version=1,
             profile_id=alice,

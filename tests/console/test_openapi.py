@@ -25,8 +25,8 @@ from tracking.events.write_keys import create_write_key
 
 DOCUMENT = load_openapi()
 KINDS = {"writeKey": "secret", "secretKey": "secret", "readKey": "read"}
-# No message or product exists, and a report bears a signature that only Amazon can make.
-NOTHING_THERE = {"getMessage": 404, "cancelMessage": 404, "getRelated": 404, "postMessage": 422}
+# No message, journey or product exists, and a report bears a signature that only Amazon can make.
+NOTHING_THERE = {"getMessage": 404, "cancelMessage": 404, "getRelated": 404, "postMessage": 422, "postEntry": 404}
 
 
 def _operations() -> Iterator[tuple[str, str, Mapping[str, Any]]]:

@@ -112,7 +112,7 @@ def fill(world: World) -> None:
         )
         connection.execute(
             insert(enrolment).values(
-                id=f"e-{number}",
+                uid=f"e-{number}",
                 journey="welcome",
                 version=1,
                 profile_id=alice,
@@ -177,7 +177,7 @@ def test_what_leads_to_a_person_goes_and_counts_stay_when_it_is_old(world: World
         ("o-2026", True), ("o-2030", False),
     ]  # fmt: skip
     assert len(rows(world, offer_impression)) == 2
-    assert sorted((row.id, row.sealed_state) for row in rows(world, enrolment)) == [
+    assert sorted((row.uid, row.sealed_state) for row in rows(world, enrolment)) == [
         ("e-2026", None), ("e-2030", b"sealed"),
     ]  # fmt: skip
     assert sorted(row.id for row in rows(world, task)) == ["done-2030", "open-2026", "open-2030"]
@@ -293,6 +293,6 @@ def test_it_is_said_when_something_is_kept_too_short(tmp_path: Path) -> None:
 
 def test_it_is_said_when_a_segment_looks_back_further_than_events_are_kept(tmp_path: Path) -> None:
     assert faults(tmp_path, "{events: 2y}") == [
-        ("W206", "looks back 900d, and events are kept for 2y", "make the one shorter or the other longer")
+        ("W206", "this looks back 900d, and events are kept for 2y", "make the one shorter or the other longer")
     ]
     assert faults(tmp_path, "{events: 3y}") == []

@@ -199,11 +199,28 @@ synthesise: {email: "customer-{external_id}@shop.sandbox.invalid", consent: [ema
 """,
     "test": """
 test: a
+name: Alice is welcomed
 journey: welcome
-profile: {timezone: Europe/Berlin, attributes: {country: DE}, consents: {email.marketing: granted}}
-given: [{at: 2026-03-01T09:00Z, event: signed_up, with: {source: web}}]
+people:
+  alice: {timezone: Europe/Berlin, attributes: {country: DE}, consents: {email.marketing: granted}, arms: {ab: plain}}
+  bob: {email: none, phone: "+447700900123", external_id: b-1, segments: [vip], lists: [press], held_out: true}
+from: 2026-03-01
+given:
+  - {at: 2026-03-01T09:00Z, person: alice, event: signed_up, with: {source: web}}
+  - {at: 2026-03-02T09:00, person: alice, clicked: hello}
+  - {at: 2026-03-02T10:00, person: alice, opened: hello}
+  - {at: 2026-03-02, person: bob, set: {tier: gold}}
+  - {at: 2026-03-02, person: bob, consent: {sms.marketing: denied}}
+  - {at: 2026-03-03, person: bob, joins: lapsed}
+  - {at: 2026-03-04, person: bob, leaves: lapsed}
+  - {at: 2026-03-05, person: bob, launch: spring}
 until: 2026-04-01
-expect: [{at: 2026-03-01T09:00Z, email: welcome_hello}, {at: 2026-03-04T09:00Z, end: completed}]
+expect:
+  - {at: 2026-03-01T09:00Z, person: alice, email: welcome_hello}
+  - {at: 2026-03-04T09:00Z, person: alice, branch: {ab: plain, choice: 2}, end: completed}
+  - {at: 2026-03-04T09:00Z, person: bob, skipped: consent}
+  - {at: 2026-03-04T09:00Z, person: bob, failed: render_error}
+  - {at: 2026-03-04T09:00Z, person: bob, refused: reentry_never}
 """,
 }
 

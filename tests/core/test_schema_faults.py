@@ -14,7 +14,7 @@ from core.located import load_yaml, split_front_matter
 from core.schema_check import check_schema
 
 FOLDER = Path(__file__).parents[1] / "golden" / "faults"
-BAD_FILES = sorted(path for path in FOLDER.iterdir() if path.suffix != ".txt")
+BAD_FILES = sorted(path for path in FOLDER.iterdir() if path.is_file() and path.suffix != ".txt")
 
 
 def faults_in(path: Path) -> list[Fault]:

@@ -25,6 +25,7 @@ KNOWN = Known(
             "workspace": "shop",
             "timezone": "UTC",
             "currency": "EUR",
+            "events": {"signed_up": {}, "y": {}},
             "topics": {"marketing": {"kind": "marketing"}},
             "senders": {"letters": {"from": "a@shop.example", "channel": "email"}},
             "tracking": {"opens": "aggregate"},
@@ -82,19 +83,13 @@ def faults_of(text: str, before: str | None = None) -> list[str]:
         ("status: live\nsteps:\n  - {wait: 1d}\n  - {email: hello}", ["E141 {wait: 1d"]),
         ("steps:\n  - {id: a, email: hello}\n  - {if: {message: a, was: opened}, emit: x}", ["W205 opened"]),
         ("steps:\n  - {exit: a reason that is longer than thirty letters}", ["E103 a reason tha"]),
-        ("send_window: {}\nsteps:\n  - {add_to: news}\n  - {email: {split: {a: hello, b: bye}}}",
-         ["E160 send_window:", "E160 add_to: news", "E160 email: {spli"]),
+        ("steps:\n  - {push: hello}", ["E160 push: hello"]),
+        ("steps:\n  - {email: {split: {a: hello, b: nudge}}}", ["E124 nudge"]),
         ("steps:\n  - {if: {device: model, is: a}, emit: x}", ["E160 device: mode"]),
     ],
 )  # fmt: skip
 def test_a_fault_has_its_place_and_its_code_when_something_is_wrong(text: str, expected: list[str]) -> None:
     assert faults_of(HEAD + text + "\n") == expected
-
-
-@pytest.mark.parametrize("trigger", ["schedule: {every: day}, segment: vip", "at: 2026-06-01T09:00, segment: vip",
-                                     "date: birthday", "api: true"])  # fmt: skip
-def test_a_trigger_is_refused_with_its_place_when_it_does_not_work_yet(trigger: str) -> None:
-    assert faults_of(f"journey: x\nenter: {{{trigger}}}\nsteps: []\n") == [f"E160 {trigger.partition(',')[0]}"[:17]]
 
 
 def test_every_verb_of_the_language_works_or_is_refused_when_it_is_used() -> None:

@@ -59,7 +59,7 @@ def test_the_earliest_event_in_the_half_open_window_decides_whatever_came_first(
     happenings: list[tuple[int, str]], order: Any
 ) -> None:
     journey = parse(WAIT)
-    new = Enrolment("e", "x", 0, 1, "", START)
+    new = Enrolment(1, "e", "x", 0, 1, "", START)
     waiting = move(journey, new, Entered("e"), START).enrolment
     events = [
         Event(number, name, START + timedelta(seconds=seconds), START)
@@ -91,5 +91,5 @@ def test_the_arms_of_a_split_cover_every_bucket_once_in_the_order_of_the_file(we
 
 def test_the_same_call_gives_the_same_transition_when_it_is_repeated() -> None:
     journey = parse(WAIT)
-    new = Enrolment("e", "x", 0, 1, "", START)
+    new = Enrolment(1, "e", "x", 0, 1, "", START)
     assert move(journey, new, Entered("e"), START) == move(journey, new, Entered("e"), START)

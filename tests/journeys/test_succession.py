@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import insert, select
 
 from customers.merge_rows import MergeCause
@@ -90,19 +91,22 @@ def test_the_goal_counts_when_the_survivor_had_reached_it_before_the_merge(town:
     assert run.goal_at == at("2026-06-01T10:00")
 
 
-def test_the_survivors_run_stays_and_the_other_ends_when_both_are_under_way(town: Town) -> None:
-    town.person("alice")
-    town.person("bob")
+@pytest.mark.parametrize("first", ["alice", "bob"])
+def test_the_run_that_was_entered_earlier_stays_and_the_other_ends_when_both_are_under_way(
+    town: Town, first: str
+) -> None:
+    alice, bob = town.person("alice"), town.person("bob")
     town.journey(WAITING)
-    town.log("cart_updated", "alice", cart_id="c1")
-    town.log("cart_updated", "bob", cart_id="c1")
+    town.log("cart_updated", first, cart_id="c1")
+    town.run_until("2026-06-01T09:00")
+    town.log("cart_updated", "bob" if first == "alice" else "alice", cart_id="c1")
     town.log("cart_updated", "bob", cart_id="c2")
     town.work()
     join(town, "alice", "bob")
     town.work()
-    ends = {(run.key, run.origin_profile_id): run.end_reason for run in town.enrolments("alice")}
-    bob = town.people["bob"]
-    assert ends == {("c1", None): None, ("c1", bob): "merged", ("c2", bob): None}
+    ends = {(run.key, run.origin_profile_id or alice): run.end_reason for run in town.enrolments("alice")}
+    earlier, later = (alice, bob) if first == "alice" else (bob, alice)
+    assert ends == {("c1", earlier): None, ("c1", later): "merged", ("c2", bob): None}
     town.run_until("2026-06-05T08:00")
     assert len(town.sends("alice")) == 2
 

@@ -138,8 +138,8 @@ def test_a_task_has_an_id_of_its_cause_when_the_engine_is_killed_and_started_aga
     town.work()
     [made] = tasks(town)
     [run] = town.enrolments("alice")
-    assert made.id == derived_id(derived_id(run.id, "call", 1), "task")
-    assert (made.origin.id, made.origin.name) == (run.id, "x") if made.origin else False
+    assert made.id == derived_id(derived_id(run.uid, "call", 1), "task")
+    assert (made.origin.id, made.origin.name) == (run.uid, "x") if made.origin else False
     assert (made.kind, made.priority, made.due_at) == (TaskKind.TO_DO, Priority.NORMAL, None)
 
 
@@ -165,14 +165,14 @@ def test_a_title_that_cannot_be_rendered_follows_on_error_when_trying_again_has_
     town.run_until("2026-06-01T10:00")
     cause = "call failed: task.title: 'profile.first_name' is missing and has no default"
     assert [line[11:] for line in town.story("alice", "x")] == [
-        "08:00:00 entered version 1 by signed_up",
-        f"08:00:00 {cause}, tried again at 2026-06-01 08:01",
-        f"08:01:00 {cause}, tried again at 2026-06-01 08:06",
-        f"08:06:00 {cause}, tried again at 2026-06-01 08:36",
-        f"08:36:00 {cause}, given up",
-        "08:36:00 call: failed",
-        "08:36:00 oh: done",
-        "08:36:00 left: completed",
+        "08:00:00 Came in, because signed_up happened",
+        f"08:00:00 {cause}; tried again at 08:01",
+        f"08:01:00 {cause}; tried again at 08:06",
+        f"08:06:00 {cause}; tried again at 08:36",
+        f"08:36:00 {cause}; not tried again",
+        "08:36:00 call: given up; goes on as `on_error` says",
+        "08:36:00 oh: log lost",
+        "08:36:00 Reached the end of the journey",
     ]
     assert [one.title for one in tasks(town)] == ["Call Bob"]
 

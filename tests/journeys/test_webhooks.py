@@ -108,7 +108,7 @@ def test_the_step_has_failed_when_the_system_refuses_for_good(make_town: MakeTow
         ("webhook: https://localhost/", ["E151 https://loca"]),
         ("webhook: {url: https://192.168.1.9/in}", ["E151 https://192."]),
         ("webhook: {url: https://2130706433/}", ["E151 https://2130"]),
-        ('webhook: {url: "https://{{ entry.host }}/"}', ['E151 "https://{{']),
+        ('webhook: {url: "https://{{ entry.host }}/"}', ['E151 "https://{{', 'W201 "https://{{']),
         ("webhook: {method: PUT}", ["E101 {method: PUT"]),
         ("webhook: {url: https://a.example/, method: GET, body: {a: 1}}", ["E103 {a: 1"]),
         ("webhook: {url: https://a.example/, timeout: 2m}", ["E103 2m"]),

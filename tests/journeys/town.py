@@ -33,7 +33,7 @@ from delivery.facts import Gathered
 from delivery.providers.transport import Accepted
 from delivery.tables import MessageKind, message
 from delivery.worker import DeliveryWorker
-from journeys.explain import explain
+from journeys.explaining.telling import explain
 from journeys.succession import follow_merges
 from journeys.tables import enrolment, entry_refusal, journal, timer
 from journeys.tick import TickResult, tick
@@ -80,15 +80,18 @@ class Sent:
 
 @dataclass
 class Recorder:
-    """Accepts every message, and remembers when."""
+    """Accepts every message unless `answer` raises, and remembers when."""
 
     channel: str
     clock: ManualClock
     name: str = "recorder"
     sent: list[tuple[datetime, Envelope]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
+    answer: Callable[[Envelope], None] | None = None
 
     def send(self, envelope: Envelope) -> Accepted:
+        if self.answer is not None:
+            self.answer(envelope)
         with self.lock:
             self.sent.append((self.clock.now(), envelope))
         return Accepted(f"provider-{envelope.message_id}")
@@ -109,8 +112,8 @@ class Town:
         self.broken: Callable[[MessageRow], str | None] = lambda _row: None
         self._numbers = count(1)
         self._happenings: list[tuple[datetime, int, Callable[[], None]]] = []
-        recorders = {channel: Recorder(channel, clock) for channel in ("email", "sms")}
-        self._worker = DeliveryWorker(runtime, recorders, self._compose, name="town")
+        self.recorders = {channel: Recorder(channel, clock) for channel in ("email", "sms")}
+        self._worker = DeliveryWorker(runtime, self.recorders, self._compose, name="town")
         self.publish("workspace", workspace)
 
     def close(self) -> None:
@@ -195,6 +198,15 @@ class Town:
         with self.runtime.database.transaction() as connection:
             set_attributes(connection, self.runtime.vault, self.workspace, self.people[name], values, self.clock.now())
 
+    def move(self, name: str, timezone: str) -> None:
+        """Somebody lives in another zone from now on."""
+        with self.runtime.database.transaction() as connection:
+            connection.execute(
+                update(profile)
+                .where(profile.c.id == self.people[name])
+                .values(timezone=timezone, updated_at=self.clock.now())
+            )
+
     def erase(self, name: str) -> None:
         """What an erasure leaves of a profile."""
         with self.runtime.database.transaction() as connection:
@@ -263,6 +275,10 @@ class Town:
     def tick_alone(self) -> TickResult:
         """Journeys alone: nothing follows a merge, and nothing is sent."""
         return tick(self.runtime, self.clock.now(), batch=self.batch)
+
+    def deliver_alone(self) -> None:
+        """Delivery alone, before any journey has looked."""
+        self._worker.deliver(self.clock.now())
 
     def run_until(self, instant: str) -> None:
         """Let time pass, jumping from one due thing to the next."""
@@ -347,8 +363,10 @@ class Town:
         return self._rows(message, person, "created_at")
 
     def story(self, person: str, journey: str) -> list[str]:
+        """What `explain` says, with instants in UTC."""
         with self.runtime.database.read() as connection:
-            return explain(connection, self.people[person], journey)
+            _story, lines = explain(connection, self.workspace, self.people[person], journey)
+        return [f"{line.at:%Y-%m-%d %H:%M:%S} {line.text}" for line in lines if not line.is_detail]
 
     def _rows(self, table: Table, person: str | None, *order: str) -> list[Any]:
         query = select(table).order_by(*(table.c[name] for name in order))

@@ -40,7 +40,16 @@ from customers.workspace import get_workspace
 from delivery.outbox import NewMessage, enqueue
 from delivery.tables import OriginKind, delivery_attempt, delivery_event, message
 from insights.tables import score
-from journeys.tables import assignment, enrolment, entry_refusal, event_wait, journal, timer
+from journeys.tables import (
+    assignment,
+    bandit_draw,
+    enrolment,
+    entry_refusal,
+    entry_settling,
+    event_wait,
+    journal,
+    timer,
+)
 from recommender.tables import offer_decision, offer_impression
 from segments.tables import membership, segment_audit, segment_fault, segment_rank
 from tracking.tables import consent_handle, conversion, engagement_event, sign_up
@@ -274,7 +283,8 @@ def _fill_journeys(connection: Connection, runtime: Runtime, number: int) -> Non
     run = {"entry": {"words": SEALED["run"]}, "steps": {}}
     connection.execute(
         insert(enrolment).values(
-            id="run-1",
+            id=1,
+            uid="run-1",
             journey="welcome",
             version=1,
             profile_id=number,
@@ -286,14 +296,18 @@ def _fill_journeys(connection: Connection, runtime: Runtime, number: int) -> Non
             sealed_state=runtime.vault.seal_document(number, "enrolment.sealed_state", run),
         )
     )
-    connection.execute(insert(journal).values(enrolment_id="run-1", seq=1, at=NOW - DAY, kind="entered"))
-    connection.execute(insert(timer).values(enrolment_id="run-1", kind="step", due_at=NOW + DAY))
-    waits = {"enrolment_id": "run-1", "item_no": 1, "event_name": "product_viewed"}
+    connection.execute(insert(journal).values(enrolment_id=1, seq=1, at=NOW - DAY, kind="entered"))
+    connection.execute(insert(timer).values(enrolment_id=1, kind="step", due_at=NOW + DAY))
+    waits = {"enrolment_id": 1, "item_no": 1, "event_name": "product_viewed"}
     connection.execute(insert(event_wait).values(profile_id=number, **waits))
     arm = {"seed": "s", "test": "welcome/holdout", "arm": "treated", "version": 1}
     connection.execute(insert(assignment).values(profile_id=number, **arm))
     refusal = {"key": "r", "journey": "winback", "reason": "condition", "at": NOW}
     connection.execute(insert(entry_refusal).values(profile_id=number, **refusal))
+    settling = {"enrolment_uid": "run-2", "journey": "winback", "event_id": 1, "asked_at": NOW, "until": NOW + DAY}
+    connection.execute(insert(entry_settling).values(profile_id=number, **settling))
+    draw = {"id": "draw-1", "test": "welcome/way", "reward": "-", "arm": "gift", "enrolment_uid": "run-1"}
+    connection.execute(insert(bandit_draw).values(profile_id=number, **draw, drawn_at=NOW - DAY, ends_at=NOW + DAY))
 
 
 def _fill_the_rest(connection: Connection, number: int) -> None:
