@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli import recommend_trial
 from cli.context import open_workspace
 from cli.output import AsJson, print_json, print_table, say
 from core.errors import NotFoundError
@@ -15,7 +16,8 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="recommend", help="Mine association rules, and list those in force.")
+    recommend_trial.register(commands)
+    app.add_typer(commands, name="recommend", help="Mine association rules, list those in force, and try the ranking.")
 
 
 @commands.command("mine")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.baskets import Baskets, baskets_of
-from recommender.mining import mine
+from recommender.mining.choice import find_itemsets, mine
 from recommender.rules import Floors, Rule, Rules, derive_rules
 
 GROCERIES = Path(__file__).resolve().parents[3] / "shared" / "data" / "groceries.csv"
@@ -30,8 +30,8 @@ def groceries() -> Baskets:
 
 
 def mined_rules(baskets: Baskets, support: float, confidence: float) -> Rules:
-    itemsets = mine(baskets, ceil(support * len(baskets)))
-    return derive_rules(itemsets, baskets.skus, len(baskets), Floors(confidence, lift=0.0, count=1))
+    itemsets = find_itemsets(baskets, ceil(support * len(baskets)))
+    return derive_rules(itemsets, Floors(confidence, lift=0.0, count=1))
 
 
 def find_rule(rules: Rules, antecedent: str, consequent: str) -> Rule:
@@ -84,7 +84,7 @@ def test_exactly_the_frequent_sets_are_found_when_baskets_are_small(
 @given(shops)
 def test_every_figure_of_a_rule_is_a_count_when_rules_are_derived(orders: list[list[str]]) -> None:
     baskets = baskets_of((0, order) for order in orders)
-    rules = list(derive_rules(mine(baskets, 1), baskets.skus, len(baskets), EVERYTHING))
+    rules = list(derive_rules(find_itemsets(baskets, 1), EVERYTHING))
     held = {names for order in orders for k in range(2, 6) for names in combinations(sorted(set(order)), k)}
     assert len(rules) == sum(len(names) for names in held)
     for rule in rules:
@@ -99,14 +99,14 @@ def test_every_figure_of_a_rule_is_a_count_when_rules_are_derived(orders: list[l
 def test_the_most_confident_rule_is_first_when_rules_are_ordered() -> None:
     orders = [["a", "b"], ["a", "b"], ["a", "b", "c"], ["c"], ["b"]]
     baskets = baskets_of((0, order) for order in orders)
-    rules = derive_rules(mine(baskets, 1), baskets.skus, len(baskets), EVERYTHING)
+    rules = derive_rules(find_itemsets(baskets, 1), EVERYTHING)
     assert rules.confidence.tolist() == sorted(rules.confidence, reverse=True)
     assert next(iter(rules)).antecedent == ("a",)
 
 
 def test_there_are_no_rules_when_there_are_no_baskets() -> None:
     empty = baskets_of([])
-    assert len(derive_rules(mine(empty, 1), empty.skus, 0, EVERYTHING)) == 0
+    assert len(derive_rules(find_itemsets(empty, 1), EVERYTHING)) == 0
 
 
 @pytest.mark.parametrize(
@@ -120,5 +120,5 @@ def test_there_are_no_rules_when_there_are_no_baskets() -> None:
 def test_a_rule_is_left_out_when_it_does_not_reach_a_floor(floors: Floors, expected: set[tuple[str, str]]) -> None:
     orders = [["a", "b"], ["a", "b"], ["b", "c"], ["c"], ["c"]]
     baskets = baskets_of((0, order) for order in orders)
-    rules = derive_rules(mine(baskets, 1), baskets.skus, len(baskets), floors)
+    rules = derive_rules(find_itemsets(baskets, 1), floors)
     assert {(rule.antecedent[0], rule.consequent) for rule in rules} == expected

@@ -1,0 +1,99 @@
+"""How many people a second are given their offer for a mail: `make bench NAME=recommender_batch`.
+
+A shop of 5,000 products whose rules are published; each person ordered up to four times and some looked at things.
+Decisions are chosen, explained and written. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection, insert
+
+import migrations.tables
+from core.bulk import insert_fresh
+from core.clock import to_micros
+from core.database import Database, batches, metadata
+from customers.tables import customer_event, customer_order, order_line, product, profile
+from recommender.offer_definition import Offer
+from recommender.offers import decide_offers
+from recommender.publish import refresh_rules
+
+NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)
+_PRODUCTS = 5_000
+_CATEGORIES = 40
+_SKUS = [f"P{code:05d}" for code in range(_PRODUCTS)]
+_MAILED_AT_ONCE = 5_000
+
+
+def measure_batch(people: int = 20_000) -> dict[str, float]:
+    """`batch_profiles_per_s` by the clock and `batch_cpu_us`, CPU a profile, on SQLite."""
+    assert migrations.tables
+    with tempfile.TemporaryDirectory(prefix="postilion-bench-") as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'shop.db'}")
+        metadata.create_all(database.engine)
+        with database.transaction() as connection:
+            ids = _fill(connection, people)
+            assert refresh_rules(connection, NOW).is_published
+        offer = Offer("cross_sell")
+        with database.transaction() as connection:  # reads the rules into memory
+            decide_offers(connection, offer, ids[:100], surface="email", key="first", now=NOW)
+        wall, cpu = time.perf_counter(), time.process_time()
+        for some in batches(ids, _MAILED_AT_ONCE):
+            with database.transaction() as connection:
+                decided = decide_offers(connection, offer, some, surface="email", key="launch", now=NOW)
+                assert all(len(one.items) == offer.recommend.count for one in decided.values())
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        database.close()
+    return {"batch_profiles_per_s": people / wall, "batch_cpu_us": 1e6 * cpu / people}
+
+
+def _fill(connection: Connection, people: int) -> Sequence[int]:
+    chance = np.random.default_rng(1)
+    popularity = 1 / (20 + np.arange(_PRODUCTS))
+    popularity /= popularity.sum()
+    connection.execute(insert(product), [_product(code, sku) for code, sku in enumerate(_SKUS)])
+    ids = list(range(1, people + 1))
+    connection.execute(insert(profile), [_profile(number) for number in ids])
+    orders, lines, events = [], [], []
+    for number in ids:
+        for _ in range(int(chance.integers(1, 5))):
+            order = len(orders) + 1
+            at = to_micros(NOW - timedelta(hours=float(chance.integers(1, 9_000))))
+            first = chance.choice(_PRODUCTS, 2, p=popularity)
+            picked = sorted({*first.tolist(), *((first * 7 + 3) % _PRODUCTS).tolist()})
+            orders.append((order, f"o{order}", "order", number, at, "EUR", 4_000, len(picked), 0))
+            lines += [(order, place, "product", _SKUS[code], 1, 1_000) for place, code in enumerate(picked, start=1)]
+        if chance.random() < 0.2:
+            at = to_micros(NOW - timedelta(hours=float(chance.integers(1, 200))))
+            seen = f'{{"sku":"{_SKUS[int(chance.integers(_PRODUCTS))]}"}}'
+            events.append((number, "product_viewed", at, at, "bench", 0, seen, 0))
+    insert_fresh(connection, customer_order, ["id", "key", "kind", "profile_id", "placed_at", "currency", "total",
+                                              "line_count", "transaction_no"], orders)  # fmt: skip
+    insert_fresh(connection, order_line, ["order_id", "line_no", "kind", "sku", "quantity", "amount"], lines)
+    insert_fresh(connection, customer_event, ["profile_id", "name", "occurred_at", "received_at", "source",
+                                              "is_historical", "properties", "transaction_no"], events)  # fmt: skip
+    return ids
+
+
+def _profile(number: int) -> dict[str, object]:
+    return {"id": number, "status": "active", "created_at": NOW, "updated_at": NOW, "attributes": {}}
+
+
+def _product(code: int, sku: str) -> dict[str, object]:
+    return {"sku": sku, "name": f"Product {code}", "category": f"Category {code % _CATEGORIES}", "price": 500 + code,
+            "currency": "EUR", "stock": 20 if code % 25 else 0, "url": f"https://shop.example/{sku}", "attributes": {},
+            "updated_at": NOW}  # fmt: skip
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--people", type=int, default=20_000)
+    print(json.dumps({name: round(value, 1) for name, value in measure_batch(words.parse_args().people).items()}))
