@@ -39,17 +39,32 @@ class Best:
     score: Float32s
 
 
-def companion_matrix(ranking: Ranking) -> Any:
-    """The ranking as a sparse matrix (products, products) of scores, in compressed rows."""
-    from scipy.sparse import csr_matrix
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """A ranking made ready: `matrix` has its scores by product and product, `key` and `score` the same as a list,
+    sorted by the number of the first times the count of products plus the number of the second.
+    """
+
+    matrix: Any
+    key: Int64s
+    score: Floats
+
+
+def companions_of(ranking: Ranking) -> Companions:
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # scipy carries no types
 
     real = ranking.companion != NOTHING
-    starts = np.concatenate([[0], np.cumsum(real.sum(axis=1))])
-    shape = (len(ranking.skus), len(ranking.skus))
-    return csr_matrix((ranking.score[real].astype(np.float32), ranking.companion[real], starts), shape=shape)
+    count = len(ranking.skus)
+    row, column = np.repeat(np.arange(count), real.sum(axis=1)), ranking.companion[real].astype(np.int64)
+    key = row * count + column
+    order = np.argsort(key)
+    starts = np.searchsorted(row, np.arange(count + 1))
+    score = ranking.score[real][order]
+    matrix = csr_matrix((score.astype(np.float32), column[order], starts), shape=(count, count))
+    return Companions(matrix, key[order], score)
 
 
-def propose_best(companions: Any, given: Given, most: int) -> Best:
+def propose_best(companions: Companions, given: Given, most: int) -> Best:
     """The `most` best candidates of each row by the weighted sum of the scores beside its products; ties by product.
 
     The given products themselves may be among them.
@@ -57,9 +72,11 @@ def propose_best(companions: Any, given: Given, most: int) -> Best:
     from scipy.sparse import csr_matrix
 
     starts = np.searchsorted(given.row, np.arange(given.count + 1))
-    weights = csr_matrix((given.weight.astype(np.float32), given.item, starts), shape=(given.count, companions.shape[0]))
+    weights = csr_matrix(
+        (given.weight.astype(np.float32), given.item, starts), shape=(given.count, companions.matrix.shape[0])
+    )
     keys = [
-        _best_keys(weights[first : first + _ROWS_AT_ONCE] @ companions, most)
+        _best_keys(weights[first : first + _ROWS_AT_ONCE] @ companions.matrix, most)
         for first in range(0, given.count, _ROWS_AT_ONCE)
     ]
     key = np.concatenate(keys) if keys else np.zeros((0, most), dtype=np.int64)
@@ -67,18 +84,23 @@ def propose_best(companions: Any, given: Given, most: int) -> Best:
     return Best(item, (key >> 32).astype(np.int32).view(np.float32))
 
 
-def reasons(ranking: Ranking, given: Given, row: Int64s, item: Int64s) -> Int64s:
-    """For chosen candidates the product of their row that speaks most for each; ties by product."""
+def reasons(companions: Companions, given: Given, row: Int64s, item: Int64s) -> Int64s:
+    """For chosen candidates, which must be some of those proposed, the product of their row that speaks most for each;
+    ties by product.
+    """
     starts = np.searchsorted(given.row, np.arange(given.count + 1))
     spread = np.diff(starts)[row]
     entry = np.repeat(np.arange(len(row)), spread)
-    first = np.concatenate([[0], np.cumsum(spread)])
-    place = np.repeat(starts[row], spread) + np.arange(len(entry)) - first[entry]
+    first = np.cumsum(spread) - spread
+    place = np.arange(len(entry)) + np.repeat(starts[row] - first, spread)
     owned = given.item[place]
-    found = ranking.companion[owned] == item[entry][:, None]
-    score = np.where(found, ranking.score[owned], 0.0).max(axis=1) * given.weight[place]
-    order = np.lexsort((owned, -score, entry))
-    best: Int64s = owned[order[first[:-1]]]
+    key = owned * companions.matrix.shape[0] + item[entry]
+    found = np.searchsorted(companions.key, key)
+    found[found == len(companions.key)] = 0
+    score = np.where(companions.key[found] == key, companions.score[found], 0.0) * given.weight[place]
+    is_best = score == np.repeat(np.maximum.reduceat(score, first), spread)
+    never = companions.matrix.shape[0]
+    best: Int64s = np.minimum.reduceat(np.where(is_best, owned, never), first)
     return best
 
 

@@ -12,12 +12,25 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from core.bulk import among
 from core.database import batches
 from customers.tables import product
 from segments.language.matcher import match_where
 from segments.language.rules import Where
 
-_BATCH = 500
+_BATCH = 5_000
+_COLUMNS = (
+    product.c.sku,
+    product.c.name,
+    product.c.category,
+    product.c.price,
+    product.c.currency,
+    product.c.url,
+    product.c.image_url,
+    product.c.stock,
+    product.c.is_hidden,
+    product.c.is_replenishable,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Catalogue:
         self._connection = connection
         self._where = where
         self._now = now
+        self._columns = _COLUMNS if where is None else (*_COLUMNS, product.c.attributes)
         self._known: dict[str, Product] = {}
         self._missing: set[str] = set()
         self._rest: list[str] | None = None
@@ -50,7 +64,9 @@ class Catalogue:
         """Have these at hand, in one query a batch."""
         wanted = [sku for sku in dict.fromkeys(skus) if sku not in self._known and sku not in self._missing]
         for some in batches(wanted, _BATCH):
-            for row in self._connection.execute(select(product).where(product.c.sku.in_(some))):
+            for row in self._connection.execute(
+                select(*self._columns).where(among(self._connection, product.c.sku, some))
+            ):
                 self._known[row.sku] = self._product(row)
         self._missing.update(sku for sku in wanted if sku not in self._known)
 
@@ -67,35 +83,23 @@ class Catalogue:
         """The whole catalogue by sku: the last resort of an offer that would otherwise stay empty."""
         if self._rest is None:
             rows = self._connection.execute(
-                select(product).where(product.c.is_hidden.is_(False)).order_by(product.c.sku)
+                select(*self._columns).where(product.c.is_hidden.is_(False)).order_by(product.c.sku)
             )
             self._known.update((row.sku, self._product(row)) for row in rows)
             self._rest = sorted(sku for sku, known in self._known.items() if known.is_for_sale)
         return self._rest
 
     def _product(self, row: Any) -> Product:
-        in_stock = row.stock is None or row.stock > 0
-        return Product(
-            row.sku,
-            row.name,
-            row.category,
-            row.price,
-            row.currency,
-            row.url,
-            row.image_url,
-            row.is_replenishable,
-            in_stock and not row.is_hidden and self._fits(row),
-        )
-
-    def _fits(self, row: Any) -> bool:
-        if self._where is None:
-            return True
-        own = {
-            "sku": row.sku,
-            "name": row.name,
-            "category": row.category,
-            "price": row.price,
-            "currency": row.currency,
-            "stock": row.stock,
-        }
-        return match_where(self._where, {**row.attributes, **own}, now=self._now)
+        sku, name, category, price, currency, url, image_url, stock, is_hidden, is_replenishable, *rest = row
+        is_for_sale = (stock is None or stock > 0) and not is_hidden
+        if is_for_sale and self._where is not None:
+            own = {
+                "sku": sku,
+                "name": name,
+                "category": category,
+                "price": price,
+                "currency": currency,
+                "stock": stock,
+            }
+            is_for_sale = match_where(self._where, {**rest[0], **own}, now=self._now)
+        return Product(sku, name, category, price, currency, url, image_url, is_replenishable, is_for_sale)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, select
 
-from core.database import batches, insert_ignore
+from core.bulk import among, insert_few
+from core.clock import to_micros
+from core.database import batches
 from core.ids import derived_id
 from recommender.choice import Level
 from recommender.tables import offer_decision
 
-_BATCH = 500
+_BATCH = 5_000
+_COLUMNS = (
+    "id", "offer", "surface", "profile_id", "is_holdout", "rule_set_id", "fallback_level", "items", "decided_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ def find_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, Stor
     """Those of `ids` that were decided before."""
     found = {}
     for some in batches(ids, _BATCH):
-        for row in connection.execute(select(offer_decision).where(offer_decision.c.id.in_(some))):
+        for row in connection.execute(select(offer_decision).where(among(connection, offer_decision.c.id, some))):
             found[row.id] = _stored(row)
     return found
 
@@ -59,25 +65,24 @@ def record_decisions(connection: Connection, decisions: Sequence[StoredDecision]
     """Store what was not decided before and answer what stands: somebody else may have been first."""
     standing: dict[str, StoredDecision] = {}
     for some in batches(decisions, _BATCH):
-        new = insert_ignore(connection, offer_decision, [_row(one) for one in some], returning=["id"])
-        mine = {number for (number,) in new}
+        mine = set(insert_few(connection, offer_decision, _COLUMNS, [_row(one) for one in some], returning="id"))
         standing |= {one.id: one for one in some if one.id in mine}
         standing |= find_decisions(connection, [one.id for one in some if one.id not in mine])
     return standing
 
 
-def _row(decision: StoredDecision) -> Mapping[str, Any]:
-    return {
-        "id": decision.id,
-        "offer": decision.offer,
-        "surface": decision.surface,
-        "profile_id": decision.profile_id,
-        "is_holdout": decision.is_holdout,
-        "rule_set_id": decision.rule_set_id,
-        "fallback_level": decision.fallback_level,
-        "items": [{"sku": item.sku, "reason": item.reason, "score": item.score} for item in decision.items],
-        "decided_at": decision.decided_at,
-    }
+def _row(decision: StoredDecision) -> tuple[Any, ...]:
+    return (
+        decision.id,
+        decision.offer,
+        decision.surface,
+        decision.profile_id,
+        decision.is_holdout,
+        decision.rule_set_id,
+        decision.fallback_level,
+        msgspec.json.encode(decision.items).decode(),
+        to_micros(decision.decided_at),
+    )
 
 
 def _stored(row: Row[Any]) -> StoredDecision:

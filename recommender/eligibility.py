@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, func, select
 
+from core.bulk import among
 from core.vault import Vault
 from customers.tables import ProfileStatus, profile
 from customers.workspace import get_workspace
@@ -38,7 +39,7 @@ def find_withheld(
     now: datetime,
     vault: Vault | None = None,
 ) -> dict[int, Withheld]:
-    """Those of at most some hundred profiles to whom the offer is not shown, and why; the others may see it."""
+    """Those of at most some thousand profiles to whom the offer is not shown, and why; the others may see it."""
     outside = is_outside(offer, now)
     if outside is not None:
         return dict.fromkeys(profile_ids, outside)
@@ -59,7 +60,7 @@ def find_barred(connection: Connection, profile_ids: Sequence[int]) -> dict[int,
     neither anew nor what was chosen before.
     """
     query = select(profile.c.id, profile.c.objected_at).where(
-        profile.c.id.in_(profile_ids), profile.c.status == ProfileStatus.ACTIVE
+        among(connection, profile.c.id, profile_ids), profile.c.status == ProfileStatus.ACTIVE
     )
     active = dict(connection.execute(query).tuples().all())
     barred = {number: Withheld.NO_PROFILE for number in profile_ids if number not in active}
@@ -92,7 +93,7 @@ def _shown_often(
         select(offer_decision.c.profile_id)
         .join(offer_impression, offer_impression.c.decision_id == offer_decision.c.id)
         .where(
-            offer_decision.c.profile_id.in_(profile_ids),
+            among(connection, offer_decision.c.profile_id, profile_ids),
             offer_decision.c.offer == slug,
             offer_impression.c.kind == "shown",
             offer_impression.c.occurred_at >= now - limit.per,

@@ -27,12 +27,14 @@ from recommender.decisions import (
     record_decisions,
 )
 from recommender.eligibility import Withheld, find_barred, find_withheld, is_outside
+from recommender.filling import fill_from_rules, told_companion
 from recommender.history import BOUGHT_LATELY, History, load_histories
 from recommender.offer_definition import Basis, Fallback, Model, Offer
 from recommender.published import Index, get_index
 from recommender.related import Related, basis_of, best_selling
 
-_BATCH = 500
+_BATCH = 2_500
+_MANY = 200  # from so many on, the rules are asked for all at once
 _CATEGORIES = 3
 _NOBODY = 0
 
@@ -161,32 +163,32 @@ def _decide(
         number: {} if held_out[number] else basis_of(offer.recommend, history, entry_skus.get(number, ()))
         for number, history in histories.items()
     }
-    related = Related(index, bases)
-    catalogue.load({sku for basis in bases.values() for sku in basis} | related.skus())
+    filled: dict[int, tuple[StoredItem, ...]] = {}
+    if len(histories) >= _MANY:
+        filled = fill_from_rules(index, catalogue, offer, histories, entry_skus, bases, now)
+    left = {number: basis for number, basis in bases.items() if number not in filled}
+    related = Related(index, left)
+    catalogue.load({sku for basis in left.values() for sku in basis} | related.skus())
     decisions = []
     for number, history in histories.items():
-        chosen = _choose(
-            index,
-            catalogue,
-            offer,
-            history,
-            entry_skus.get(number, ()),
-            bases[number],
-            related.candidates(number),
-            now,
-            is_holdout=held_out[number],
-        )
+        items, level = filled.get(number), Level.RULES
+        if items is None:
+            chosen = _choose(
+                index,
+                catalogue,
+                offer,
+                history,
+                entry_skus.get(number, ()),
+                bases[number],
+                related.candidates(number),
+                now,
+                is_holdout=held_out[number],
+            )
+            level = deepest(candidate.level for candidate in chosen)
+            items = tuple(StoredItem(item.sku, _reason(item, catalogue), round(item.score, 6)) for item in chosen)
         decisions.append(
             StoredDecision(
-                ids[number],
-                offer.slug,
-                surface,
-                number,
-                held_out[number],
-                index.rule_set_id,
-                deepest(candidate.level for candidate in chosen),
-                tuple(StoredItem(item.sku, _reason(item, catalogue), round(item.score, 6)) for item in chosen),
-                now,
+                ids[number], offer.slug, surface, number, held_out[number], index.rule_set_id, level, items, now
             )
         )
     return decisions
@@ -244,8 +246,7 @@ def _choose(
 
 def _reason(item: Candidate, catalogue: Catalogue) -> str:
     if item.level is Level.RULES and item.because is not None:
-        other = catalogue.find(item.because)
-        return f"bought together with {other.name if other else item.because}"
+        return told_companion(item.because, catalogue)
     if item.level is Level.CATEGORY:
         return f"a favourite in {item.because}"
     return "a best seller" if item.level is Level.BESTSELLERS else "from our range"

@@ -55,6 +55,7 @@ class MinedRules:
     mined_at: datetime
     parameters: RuleParameters
     min_count: int
+    frequent_count: int
     baskets: Baskets
     rules: Rules
     ranking: Ranking
@@ -81,6 +82,7 @@ def mine_rules(connection: Connection, now: datetime, parameters: RuleParameters
         now,
         parameters,
         min_count,
+        len(itemsets.levels[0]) if itemsets.levels else 0,
         baskets,
         derive_rules(itemsets, parameters.floors),
         rank_by(parameters, baskets, pairs),
@@ -98,7 +100,8 @@ def publish_rules(connection: Connection, mined: MinedRules) -> RuleSet:
         "basket_count": len(mined.baskets),
         "item_count": len(mined.baskets.skus),
         "rule_count": len(mined.rules),
-        "parameters": asdict(mined.parameters) | {"used_min_count": mined.min_count},
+        "parameters": asdict(mined.parameters)
+        | {"used_min_count": mined.min_count, "frequent_count": mined.frequent_count},
         "evaluation": asdict(mined.evaluation),
     }
     number = connection.execute(insert(rule_set).returning(rule_set.c.id), row).scalar_one()

@@ -27,17 +27,21 @@ def basis_of(recommend: Recommend, history: History, entry: Sequence[str]) -> di
         return {}
     if recommend.of is Basis.ENTRY and entry:
         return dict.fromkeys(entry, _WEIGHTS[Basis.ENTRY])
-    sources = {
-        Basis.CART: history.cart,
-        Basis.ORDERS: history.last_bought(_BASIS_ITEMS),
-        Basis.VIEWED: history.viewed,
-    }
-    taken = sources if recommend.of in (Basis.RECENT, Basis.ENTRY) else {recommend.of: sources[recommend.of]}
+    every = recommend.of in (Basis.RECENT, Basis.ENTRY)
     basis = dict.fromkeys(entry, _WEIGHTS[Basis.ENTRY])
-    for source, skus in taken.items():
-        for sku in skus[:_BASIS_ITEMS]:
-            basis.setdefault(sku, _WEIGHTS[source])
+    if history.cart and (every or recommend.of is Basis.CART):
+        _add(basis, history.cart, _WEIGHTS[Basis.CART])
+    if history.bought and (every or recommend.of is Basis.ORDERS):
+        _add(basis, history.last_bought(_BASIS_ITEMS), _WEIGHTS[Basis.ORDERS])
+    if history.viewed and (every or recommend.of is Basis.VIEWED):
+        _add(basis, history.viewed, _WEIGHTS[Basis.VIEWED])
     return basis
+
+
+def _add(basis: dict[str, float], skus: Sequence[str], weight: float) -> None:
+    for sku in skus[:_BASIS_ITEMS]:
+        if sku not in basis:
+            basis[sku] = weight
 
 
 class Related:

@@ -34,7 +34,7 @@ class Figures:
 
 def hits(answers: Answers, questions: Questions) -> Flags:
     """For each question whether one of its answers is hidden in it."""
-    found: Flags = _right(answers, questions).any(axis=1)
+    found: Flags = _right(answers, questions).max(axis=1, initial=False)
     return found
 
 
@@ -67,4 +67,5 @@ def is_worse(ours: Flags, theirs: Flags) -> bool:
 def _right(answers: Answers, questions: Questions) -> Flags:
     width = len(questions.skus)
     key = np.arange(questions.count)[:, None] * max(width, 1) + answers
-    return np.isin(key, questions.hidden.keys(width)) & (answers != NOTHING)
+    right: Flags = np.isin(key, questions.hidden.keys(width)) & (answers != NOTHING)
+    return right

@@ -81,7 +81,7 @@ def _nearest(held: Any, questions: Questions) -> Answers:
 
 def _first_neighbours(similarity: Any) -> Any:
     """The 20 largest entries of each row."""
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # scipy carries no types
 
     rows = _rows(similarity)
     order = np.lexsort((similarity.indices, -similarity.data, rows))

@@ -63,11 +63,17 @@ def choose_engine(asked: Engine | str, entry_count: int) -> Engine:
 
     By itself it is Eclat, and Spark for more than one process should hold, where Spark is installed.
     """
-    if asked not in tuple(Engine):
-        raise InputError(f"there is no mining engine {asked!r}: take one of {', '.join(Engine)}.")
-    engine = Engine(asked)
+    engine = get_engine(asked)
     if engine is Engine.AUTO:
         return Engine.SPARK if entry_count > _LARGE and is_installed(Engine.SPARK) else Engine.ECLAT
+    return engine
+
+
+def get_engine(name: Engine | str) -> Engine:
+    """By its name. Raises InputError for an unknown engine, EnvironmentFaultError for one that is not installed."""
+    if name not in tuple(Engine):
+        raise InputError(f"there is no mining engine {str(name)!r}: take one of {', '.join(Engine)}.")
+    engine = Engine(name)
     if not is_installed(engine):
         raise EnvironmentFaultError(
             f"the mining engine {engine.value!r} is not installed: run `pip install 'postilion[{engine.value}]'`, "

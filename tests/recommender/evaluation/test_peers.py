@@ -29,7 +29,7 @@ def test_a_method_answers_as_the_library_does_when_both_are_asked(
     name: str, ours: Callable[[Baskets, Questions], Answers]
 ) -> None:
     neighbours = pytest.importorskip("implicit.nearest_neighbours", reason=NOT_HERE)
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # scipy carries no types
 
     past, questions = parted()
     held = csr_matrix((np.ones(len(past.items)), past.items, past.starts), shape=(len(past), len(past.skus)))
