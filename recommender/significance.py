@@ -1,6 +1,7 @@
 """How sure a rule is: intervals of its figures, how likely an accident is, and what many tries mean for that. Pure.
 
-Counts are of baskets: `count` hold the whole rule, `left` its left side, `right` its right side, of `baskets` together.
+Counts are of baskets: `count` (1 or more) hold the whole rule, `left` its left side, `right` its right side, of
+`baskets` together.
 """
 
 from __future__ import annotations
