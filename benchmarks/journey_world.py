@@ -31,10 +31,11 @@ from journeys.answers import Scene
 from journeys.catalogue import get_catalogue
 from journeys.engine import advance
 from journeys.model import Journey
-from journeys.questions import Facts, Person
+from journeys.questions import Facts, Person, Question
 from journeys.sealed_state import SEALED
 from journeys.tables import EnrolmentStatus, enrolment, event_wait, journal, timer
 from journeys.transition import (
+    Asked,
     Due,
     Enrolment,
     Entered,
@@ -42,7 +43,6 @@ from journeys.transition import (
     Resumed,
     SetTimer,
     TimerKind,
-    Transition,
     WaitFor,
 )
 
@@ -97,8 +97,11 @@ def open_town(folder: Path, url: str | None = None, clock: Clock | None = None) 
             yield Runtime(settings, database, vault, clock or ManualClock(START))
 
 
-def fill_town(runtime: Runtime, people: int, *, waiting: bool = False) -> None:
-    """Publish workspace and journey in an empty database, and put `people` into it."""
+def fill_town(runtime: Runtime, people: int, *, waiting: bool = False, apart: bool = False) -> None:
+    """Publish workspace and journey in an empty database, and put `people` into it.
+
+    Those of one minute stand alike, as people do whom one tick has let in; `apart` nobody stands like another.
+    """
     with runtime.database.transaction() as connection:
         for kind, slug, document in (("workspace", "bench", WORKSPACE), ("journey", SLUG, JOURNEY)):
             publish(connection, kind, slug, document=document, source="", file=f"{slug}.yaml", now=START)
@@ -111,7 +114,7 @@ def fill_town(runtime: Runtime, people: int, *, waiting: bool = False) -> None:
         for some in batches(numbers, _BATCH):
             runtime.vault.prepare(some)
             with runtime.database.transaction() as connection:
-                _write(connection, runtime.vault, standing, some)
+                _write(connection, runtime.vault, standing, some, apart=apart)
 
 
 def _stand(scene: Scene, journey: Journey, entered_at: datetime, *, waiting: bool) -> _Standing:
@@ -122,9 +125,12 @@ def _stand(scene: Scene, journey: Journey, entered_at: datetime, *, waiting: boo
     names: tuple[str, ...] = ()
     now, until = entered_at, "answer" if waiting else "first"
     wake: Any = Entered("signed_up")
+    answers: dict[Question, Any] = {}
     while True:
-        moved = advance(journey, one, Facts(Person(0, timezone="UTC")), scene.catalogue.world, wake, now)
-        assert isinstance(moved, Transition), moved
+        moved = advance(journey, one, Facts(Person(0, timezone="UTC"), answers), scene.catalogue.world, wake, now)
+        if isinstance(moved, Asked):
+            answers |= dict.fromkeys(moved.questions, ())  # whether something has happened: nothing has
+            continue
         one = moved.enrolment
         entries += moved.journal
         for effect in moved.effects:
@@ -140,9 +146,9 @@ def _stand(scene: Scene, journey: Journey, entered_at: datetime, *, waiting: boo
             now, wake = timers[TimerKind.STEP], Due(TimerKind.STEP)
 
 
-def _write(connection: Connection, vault: Vault, standing: _Standing, numbers: Sequence[int]) -> None:
+def _write(connection: Connection, vault: Vault, standing: _Standing, numbers: Sequence[int], *, apart: bool) -> None:
     one, at = standing.enrolment, to_micros(START)
-    state = _encode(one.state).decode()
+    same = _encode(one.state).decode()
     active = EnrolmentStatus.ACTIVE.value
     entered_at, step_at = to_micros(one.entered_at), to_micros(one.step_entered_at or one.entered_at)
     insert_fresh(
@@ -169,6 +175,7 @@ def _write(connection: Connection, vault: Vault, standing: _Standing, numbers: S
             "entered_at",
             "step_entered_at",
             "journal_seq",
+            "entry_event_id",
         ),
         [
             (
@@ -181,11 +188,12 @@ def _write(connection: Connection, vault: Vault, standing: _Standing, numbers: S
                 active,
                 '["steps",0]',
                 one.step,
-                state,
+                _encode({**one.state, "run": number}).decode() if apart else same,
                 vault.seal_document(number, SEALED, {"entry": {"source": "site"}, "steps": {}}),
                 entered_at,
                 step_at,
                 one.journal_seq,
+                -number,  # of an event that the log no longer has: none that comes is to be taken for it
             )
             for number in numbers
         ],

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ import msgspec
 from sqlalchemy import func, select
 
 import migrations
+from benchmarks.journey_answers import measure_answers
+from benchmarks.journey_crash import measure_crash
+from benchmarks.journey_lateness import measure_lateness
+from benchmarks.journey_simulation import measure_simulation
 from benchmarks.journey_world import MINUTES, START, fill_town, open_town
 from core.bulk import insert_few, insert_fresh, set_rows
 from core.clock import to_micros
@@ -35,16 +40,20 @@ _PEOPLE = 1_000_000
 _MINUTES_MEASURED = 3  # of MINUTES: 60,000 transitions of a million people
 _HOUR = timedelta(hours=1)
 _BATCH = 2_000
+_SIMULATED = 20_000  # people, for ninety days
 _DAY = 86_400 * 1_000_000  # microseconds
 _PART_S = 3_000
 
 Figures = dict[str, Any]
 
 
-def measure_core(folder: Path, people: int, url: str | None) -> Figures:
-    """Transitions a second, those of the bare loop, and the bytes that a transition adds to the journal."""
+def measure_core(folder: Path, people: int, url: str | None, *, apart: bool = False) -> Figures:
+    """Transitions a second, those of the bare loop, and the bytes that a transition adds to the journal.
+
+    `apart`: nobody stands like another, so that the engine is called for each.
+    """
     with open_town(folder, url) as runtime:
-        fill_town(runtime, people)
+        fill_town(runtime, people, apart=apart)
         tick_until_idle(runtime, START + timedelta(minutes=1))  # reads what is published
         _settle(runtime)
         tick_until_idle(runtime, START + _HOUR)
@@ -57,7 +66,7 @@ def measure_core(folder: Path, people: int, url: str | None) -> Figures:
         rows = _journal_rows(runtime) - before
         bare_s, bare_count = _write_bare(runtime, people)
         return {
-            "transitions_per_s": count / seconds,
+            "transitions_per_s_core": count / seconds,
             "transition_us": seconds / count * 1e6,
             "transition_cpu_us": used / count * 1e6,
             "over_bare": (count / seconds) / (bare_count / bare_s),
@@ -138,6 +147,23 @@ def measure_sqlite(folder: Path, people: int) -> Figures:
     return measure_core(folder, people, None)
 
 
+def measure_sqlite_apart(folder: Path, people: int) -> Figures:
+    migrations.upgrade(f"sqlite:///{folder / 'town.db'}")
+    found = measure_core(folder, people, None, apart=True)
+    return {"transitions_per_s_core_apart": found["transitions_per_s_core"], "over_bare_apart": found["over_bare"]}
+
+
+def measure_running(folder: Path, people: int) -> Figures:
+    """What the real loop makes of many timers at once, and of a stream of events."""
+    found: Figures = {}
+    for name, measure in (("lateness", measure_lateness), ("answers", measure_answers)):
+        own = folder / name
+        own.mkdir()
+        migrations.upgrade(f"sqlite:///{own / 'town.db'}")
+        found |= measure(own, people)
+    return found
+
+
 def measure_postgresql(folder: Path, people: int) -> Figures:
     """On a private cluster; without PostgreSQL there is no figure."""
     from tests import databases
@@ -151,7 +177,15 @@ def measure_postgresql(folder: Path, people: int) -> Figures:
         return measure_core(folder, people, url)
 
 
-_PARTS = {"sqlite": measure_sqlite, "postgresql": measure_postgresql}
+_PARTS: Mapping[str, Callable[[Path, int], Figures]] = {
+    "sqlite": measure_sqlite,
+    "postgresql": measure_postgresql,
+    "sqlite_apart": measure_sqlite_apart,
+    "running": measure_running,
+    "simulation": lambda folder, people: dict(measure_simulation(folder, min(people // 10, _SIMULATED))),
+    "crash": lambda folder, _people: {"crash": measure_crash(folder)},
+}
+_CORE = ("sqlite", "postgresql")  # whose figures are told apart by their engine
 
 
 def main() -> None:
@@ -169,11 +203,11 @@ def main() -> None:
     for part in given.only or list(_PARTS):
         print(f"{part}, {people:,} people …", flush=True)
         found = _in_a_process(part, people)
-        figures |= {f"{name}_{part}": figure for name, figure in found.items()}
+        figures |= {f"{name}_{part}" if part in _CORE else name: figure for name, figure in found.items()}
         if part == "sqlite":
             small = _in_a_process(part, people // 10)
             figures["growth_1m_over_100k"] = found["transition_us"] / small["transition_us"]
-    print(json.dumps({name: round(one, 3) for name, one in figures.items()}))
+    print(json.dumps({name: round(one, 3) if isinstance(one, float) else one for name, one in figures.items()}))
 
 
 def _in_a_process(part: str, people: int) -> Figures:

@@ -10,15 +10,17 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
 from campaigns.definition import Campaign
+from campaigns.habits import find_habits
 from campaigns.message_policy import policy_document
+from campaigns.moments import BEST_TIME, best_moment, next_clock
 from campaigns.readiness import Route
 from campaigns.schedule import NoTimezone, Occurrence, due_for_zone
 from campaigns.tables import audience_member
@@ -32,6 +34,7 @@ from customers.consent import ConsentStatus, consent_of
 from customers.suppression import find_suppressed
 from customers.tables import IdentityKind, identity, profile
 from customers.workspace import Workspace
+from delivery.best_time import Habits
 from delivery.facts import is_globally_held_out
 from delivery.outbox import NewMessage, enqueue
 from delivery.policy import Reason
@@ -93,12 +96,16 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """What becomes of one person: due at an instant, or not, with the reason."""
+    """What becomes of one person: due at an instant, or not, with the reason.
+
+    `asked_at` is when the campaign reaches the person; the message lapses from then on where the hour is chosen.
+    """
 
     person: _Person
     route: Route
     due_at: datetime | None
     reason: str | None
+    asked_at: datetime | None = None
 
 
 def plan_launch(
@@ -111,7 +118,6 @@ def plan_launch(
 ) -> Plan:
     policies = {
         channel: policy_document(
-            workspace,
             channel,
             quiet_hours=campaign.quiet_hours,
             limits=campaign.limits,
@@ -153,7 +159,8 @@ def freeze_batch(
 ) -> None:
     """Write one batch of members and their messages; those that are there already stay as they are."""
     members, messages = [], []
-    for verdict in _judge(connection, plan, _people(connection, profile_ids)):
+    verdicts = _judge(connection, plan, _people(connection, profile_ids))
+    for verdict in _at_their_hour(connection, plan, verdicts):
         message = _message(plan, verdict, _paced(plan, tally, verdict.due_at)) if verdict.due_at else None
         if message is not None:
             messages.append(message)
@@ -241,6 +248,36 @@ def _due(plan: Plan, person: _Person) -> tuple[datetime | None, str | None]:
     return due_at, None if due_at is not None else MISSED
 
 
+def _at_their_hour(connection: Connection, plan: Plan, verdicts: Sequence[_Verdict]) -> list[_Verdict]:
+    """The verdicts with the hour of each person, where the campaign says `send_at`."""
+    send_at = plan.campaign.send_at
+    if send_at is None:
+        return list(verdicts)
+    reached = [verdict.person.id for verdict in verdicts if verdict.due_at is not None]
+    habits = find_habits(connection, reached, plan.zone, plan.launched_at) if send_at == BEST_TIME else {}
+    return [_at_own_hour(plan, verdict, habits) for verdict in verdicts]
+
+
+def _at_own_hour(plan: Plan, verdict: _Verdict, habits: Mapping[int, Habits]) -> _Verdict:
+    send_at, at, person = plan.campaign.send_at, verdict.due_at, verdict.person
+    if at is None:
+        return verdict
+    if isinstance(send_at, time):
+        return replace(verdict, due_at=next_clock(at, send_at, person.zone or plan.zone))
+    channel = verdict.route.channel
+    due_at = best_moment(
+        at,
+        habits[person.id],
+        person.zone,
+        plan.zone,
+        policy=plan.policies[channel],
+        workspace=plan.workspace,
+        channel=channel,
+        expires_after=plan.campaign.expires_after,
+    )
+    return replace(verdict, due_at=due_at, asked_at=at)
+
+
 def _paced(plan: Plan, tally: Tally, due_at: datetime) -> datetime:
     """`due_at` spread out by the campaign's own pace."""
     key = due_at.isoformat()
@@ -267,6 +304,8 @@ def _message(plan: Plan, verdict: _Verdict, due_at: datetime) -> NewMessage:
         sender=route.sender,
         variant=route.variant or None,
         priority=campaign.priority,
-        expires_at=add_calendar(due_at, expires_after, person.zone or plan.zone) if expires_after else None,
+        expires_at=(
+            add_calendar(verdict.asked_at or due_at, expires_after, person.zone or plan.zone) if expires_after else None
+        ),
         policy=plan.policies[route.channel],
     )

@@ -20,6 +20,7 @@ from campaigns.envelopes import Outside, build_envelope, find_sender
 from campaigns.frozen_offers import Refreshed, refresh_offers
 from campaigns.letter_columns import fill_columns
 from campaigns.message_context import (
+    TEMPLATE_VERSION,
     campaign_context,
     declared_context,
     offer_context,
@@ -140,10 +141,10 @@ class Composer:
         drafts: list[tuple[MessageRow, PublishedTemplate, Campaign | None, Mapping[str, Any]]] = []
         for row in rows:
             try:
-                campaign, template = sources.find(row)
                 context = self._runtime.vault.open_document(
                     row.origin_profile_id or row.profile_id, _CONTEXT, row.context
                 )
+                campaign, template = sources.find(row, context)
             except ConfigError as error:
                 failed.append(NotSent(row.id, Reason.RENDER_ERROR, str(error.faults[0])))
             except _SourceMissingError as error:
@@ -242,12 +243,12 @@ class _Sources:
         self._campaigns: dict[str, Campaign] = {}
         self._templates: dict[tuple[str, int | None], PublishedTemplate] = {}
 
-    def find(self, row: MessageRow) -> tuple[Campaign | None, PublishedTemplate]:
+    def find(self, row: MessageRow, context: Mapping[str, Any]) -> tuple[Campaign | None, PublishedTemplate]:
         """Raises _SourceMissingError, or ConfigError when this release cannot read them."""
         try:
             campaign = self._campaign(row.origin_id) if row.origin_kind == OriginKind.CAMPAIGN else None
-            version = campaign.get_variant(row.variant).content.version if campaign else None
-            return campaign, self._template(row.template, version)
+            pinned = campaign.get_variant(row.variant).content.version if campaign else context.get(TEMPLATE_VERSION)
+            return campaign, self._template(row.template, pinned)
         except NotFoundError as error:
             raise _SourceMissingError(str(error)) from None
         except KeyError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ from campaigns.definition_words import (
     parse_windows,
     report_unsupported,
 )
+from campaigns.moments import BEST_TIME
 from campaigns.schedule import Schedule
 from campaigns.send_words import parse_send
 from core.definitions import get_definition
@@ -119,6 +120,7 @@ class Campaign:
     quiet_hours: Hours | None = None
     ignores_quiet_hours: bool = False
     ttl: timedelta | None = None
+    send_at: time | str | None = None  # a local clock, or `moments.BEST_TIME`
     windows: Mapping[str, str] = field(default_factory=dict)
     closed: tuple[Closed, ...] = ()
     limits: tuple[Limit, ...] = ()
@@ -219,6 +221,7 @@ def _read(document: Mapping[str, Any], report: Report, file: str, version: int =
         quiet_hours=parse_quiet_hours(document["quiet_hours"]) if document.get("quiet_hours") else None,
         ignores_quiet_hours=document.get("ignore_quiet_hours", False),
         ttl=_ttl(document["ttl"], report) if "ttl" in document else None,
+        send_at=_send_at(document.get("send_at")),
         windows=parse_windows(document.get("send_window") or {}, report),
         closed=parse_closed(document.get("closed") or (), report),
         limits=parse_limits(document.get("limits") or (), report),
@@ -304,6 +307,10 @@ def _goal(document: Mapping[str, Any], report: Report) -> Goal | None:
         within=parse_duration(document["within"]).as_elapsed() if document.get("within") else DEFAULT_WINDOW,
         value=document.get("value"),
     )
+
+
+def _send_at(written: str | None) -> time | str | None:
+    return written if written in (None, BEST_TIME) else time.fromisoformat(written)
 
 
 def _ttl(text: str, report: Report) -> timedelta | None:

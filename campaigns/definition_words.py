@@ -17,7 +17,6 @@ OWN_SCOPE = "campaign"  # of a limit that says nothing else: the file it stands 
 
 NOT_YET = {
     "winner": "sending a sample first is known and does not work yet",
-    "send_at": "choosing the hour for each person is known and does not work yet",
     "push": "push messages are known and do not work yet",
     "seeds": "copies to seed addresses are known and do not work yet",
     "approve": "the approval of a second person is known and does not work yet",

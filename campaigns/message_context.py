@@ -51,6 +51,10 @@ def campaign_context(campaign: Campaign | None, variant: str | None) -> dict[str
     return {} if campaign is None else {"slug": campaign.slug, "name": campaign.name, "variant": variant}
 
 
+# In the context of a journey's message: the version that its step pins, where it pins one.
+TEMPLATE_VERSION = "template_version"
+
+
 def declared_context(context: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]:
     """What anybody may see of a message's own context: properties that events declare, and offers."""
     declared = {name for event in (*workspace.events.values(), *OWN_EVENTS.values()) for name in event.properties}

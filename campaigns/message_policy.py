@@ -1,6 +1,7 @@
-"""The hours and limits that hold for a message, as the plain document that delivery judges it by.
+"""What a campaign or a journey says of the hours and limits of a message, as the plain document that goes with it.
 
-They are frozen when the message is made: the workspace's own beside those of the campaign or journey it comes from.
+It is kept as it was when the message was made. The workspace's own rules are not in it: delivery reads those at the
+moment at which it judges (`delivery.house_rules`).
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from customers.workspace import Hours, Limit, Workspace
+from customers.workspace import Hours, Limit
+from delivery.house_rules import HOUSE, is_for, write_hours, write_limits
 from delivery.send_window import Closed
 from delivery.spreading import THROTTLE
 
 
 def policy_document(
-    workspace: Workspace,
     channel: str,
     *,
     quiet_hours: Hours | None = None,
@@ -29,19 +30,15 @@ def policy_document(
 ) -> dict[str, Any]:
     """`NewMessage.policy` of a message over `channel`; `timezone` stands in for profiles without one.
 
-    Own quiet hours take the place of the workspace's, own limits stand beside them. `windows` are by channel, as
-    `delivery.send_window.write_window` writes them; `throttle` is in messages a second. `asks_again`: after a hold its
-    journey is asked before it goes.
+    Own quiet hours take the place of the workspace's, on channels too that they leave out; own limits stand beside
+    them. `windows` are by channel, as `delivery.send_window.write_window` writes them; `throttle` is in messages a
+    second. `asks_again`: after a hold its journey is asked before it goes.
     """
-    document: dict[str, Any] = {}
-    hours = None if ignores_quiet_hours else quiet_hours or workspace.quiet_hours
-    if hours is not None and (not hours.channels or channel in hours.channels):
-        document["quiet_hours"] = {
-            "from": hours.start.isoformat("minutes"),
-            "to": hours.end.isoformat("minutes"),
-            "then": hours.then,
-            "no_timezone": hours.no_timezone,
-        }
+    document: dict[str, Any] = {HOUSE: True}
+    if ignores_quiet_hours or (quiet_hours is not None and not is_for(quiet_hours.channels, channel)):
+        document["ignore_quiet_hours"] = True
+    elif quiet_hours is not None:
+        document["quiet_hours"] = write_hours(quiet_hours)
     if windows and channel in windows:
         document["send_window"] = windows[channel]
     if days := [str(one) for one in closed if not one.channels or channel in one.channels]:
@@ -52,20 +49,8 @@ def policy_document(
         document["asks_again"] = True
     if timezone is not None:
         document["timezone"] = timezone
-    if not ignores_limits:
-        stated = [_limit(one) for one in (*workspace.limits, *limits) if one.channel in (None, channel)]
-        if stated:
-            document["limits"] = stated
+    if ignores_limits:
+        document["ignore_limits"] = True
+    elif stated := write_limits(limits, channel):
+        document["limits"] = stated
     return document
-
-
-def _limit(limit: Limit) -> dict[str, Any]:
-    stated = {
-        "messages": limit.messages,
-        "per_s": None if limit.per is None else int(limit.per.as_elapsed().total_seconds()),
-        "channel": limit.channel,
-        "topic": limit.topic,
-        "scope": limit.scope,
-        "then": limit.then,
-    }
-    return {key: value for key, value in stated.items() if value is not None or key == "per_s"}

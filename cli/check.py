@@ -37,6 +37,7 @@ def check(
     """
     from console.check import check_project
     from console.checking.data import look
+    from console.checking.pinned import check_pins
     from console.checking.sarif import write_sarif
     from console.project import load_project
     from console.segment_costs import check_costs
@@ -49,7 +50,8 @@ def check(
     wanted = _wanted(project, files or ())
     seen = look(options.settings)
     checked = check_project(project, seen.in_force, scores=seen.scores or None, seen=seen.events)
-    faults = sorted({*checked.faults, *check_costs(checked.project, options.settings, options.clock.now())})
+    pins = check_pins(checked.project, seen.templates) if seen.templates is not None else ()
+    faults = sorted({*checked.faults, *pins, *check_costs(checked.project, options.settings, options.clock.now())})
     faults = [fault for fault in faults if not wanted or fault.file in wanted]
     errors = [fault for fault in faults if fault.severity is Severity.ERROR]
     if as_json:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.beside import say_beside
 from cli.context import open_workspace
 from cli.output import AsJson, print_json, say
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from journeys.explaining.story import Passage, Story
     from journeys.explaining.telling import Line
+
+_MARGIN = 22  # columns of the instants: the day and time in UTC, the person's clock
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +98,8 @@ def _print(story: Story, lines: Sequence[Line]) -> None:
         _print_heading(passage, len(story.passages))
         _print_lines(story, [line for line in lines if line.run == passage.number])
         if now := stands(story, passage):
-            say(f"\n{' ' * 20}[bold]{_plain(now)}.[/]")
+            say("")
+            say_beside(" " * _MARGIN, f"{now}.", width=_MARGIN, style="bold")
 
 
 def _print_heading(passage: Passage, count: int) -> None:
@@ -111,8 +115,8 @@ def _print_lines(story: Story, lines: Sequence[Line]) -> None:
         local = line.at.astimezone(story.zone)
         if local.date() != day:
             day = local.date()
-            say(f"{' ' * 20}[dim]{local:%A} {local.day} {local:%B %Y}[/]")
-        say(f"[dim]{line.at:%m-%d %H:%M}[/]   [cyan]{local:%H:%M}[/]   {_plain(line.text)}.")
+            say(f"{' ' * _MARGIN}[dim]{local:%A} {local.day} {local:%B %Y}[/]")
+        say_beside(f"[dim]{line.at:%m-%d %H:%M}[/]   [cyan]{local:%H:%M}[/]   ", f"{line.text}.", width=_MARGIN)
 
 
 def _plain(text: str) -> str:

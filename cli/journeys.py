@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -22,27 +23,43 @@ def register(root: typer.Typer) -> None:
 
 
 def list_journeys(context: typer.Context, as_json: AsJson = False) -> None:
-    """List every journey with its versions: their status, who is inside, and who entered today."""
+    """List every journey with its versions: who is inside, what is held back or late, and whether the engine lives."""
     from datetime import UTC
     from zoneinfo import ZoneInfo
 
+    from journeys.heartbeat import is_beating
+    from journeys.lateness import read_lateness
     from journeys.overview import read_overview
 
     with open_workspace(context) as (runtime, workspace), runtime.database.read() as connection:
-        midnight = (
-            runtime.clock.now()
-            .astimezone(ZoneInfo(workspace.timezone))
-            .replace(hour=0, minute=0, second=0, microsecond=0)
-        )
-        lines = read_overview(connection, midnight.astimezone(UTC))
+        now = runtime.clock.now()
+        local = now.astimezone(ZoneInfo(workspace.timezone))
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
+        lines, late = read_overview(connection, midnight, now), read_lateness(connection, now)
+        lives = is_beating(connection, now)
     if as_json:
         print_json([asdict(line) for line in lines])
         return
     if not lines:
         say("No journey was applied yet: write one in journeys/, then `postilion apply`.")
         return
-    rows = [(one.journey, one.version, one.status, one.waiting, one.held_out, one.entered) for one in lines]
-    print_table("Journeys", ["journey", "version", "status", "inside", "held out", "entered today"], rows)
+    rows = [
+        (one.journey, one.version, one.status, one.waiting, one.held_out, one.entered, one.held, one.late)
+        for one in lines
+    ]
+    columns = ["journey", "v", "status", "inside", "held out", "today", "held", "late"]
+    print_table("Journeys", columns, rows)
+    say(_engine(lives, late.lag(now)))
+
+
+def _engine(lives: bool, lag: timedelta) -> str:
+    """Whether somebody advances the journeys, and how late that is."""
+    minutes = lag // timedelta(minutes=1)
+    behind = f"it is {minutes:,} minutes behind" if minutes else "nothing is late"
+    if lives:
+        return f"{'[yellow]![/]' if minutes else '[green]✓[/]'} the engine lives, {behind}"
+    word = f"what is due waits for {minutes:,} minutes" if minutes else behind
+    return f"{'[red]✗[/]' if minutes else '[dim]·[/]'} no engine runs, {word}: `postilion up` keeps journeys going"
 
 
 def stop(

@@ -18,8 +18,8 @@ _app = typer.Typer(name="messages", no_args_is_help=True, help="Look at single m
 
 _SHOWN = (
     *("id", "kind", "channel", "topic", "template", "origin_kind", "origin", "origin_id", "step", "variant"),
-    *("status", "reason", "detail", "attempt_count", "created_at", "due_at", "expires_at", "sent_at", "ended_at"),
-    *("delivered_at", "bounced_at", "complained_at", "provider", "provider_id", "profile_id"),
+    *("status", "reason", "detail", "holds", "attempt_count", "created_at", "due_at", "expires_at", "sent_at"),
+    *("ended_at", "delivered_at", "bounced_at", "complained_at", "provider", "provider_id", "profile_id"),
 )
 
 
@@ -153,6 +153,8 @@ def _document(row: Any) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, list):  # what held it
+        return "; ".join(f"{one['by']} until {one['until'][:16].replace('T', ' ')}" for one in value)
     return str(value) if not hasattr(value, "isoformat") else _instant(value)
 
 

@@ -13,6 +13,7 @@ from core.errors import ExitCode, InputError
 if TYPE_CHECKING:
     from console.plan import JourneyChange, Plan
     from console.publish import Change
+    from journeys.places import Moving
     from journeys.step_changes import StepChange
 
 _SIGNS = {"new": "[green]+[/]", "changed": "[yellow]~[/]", "withdrawn": "[red]-[/]"}
@@ -71,6 +72,11 @@ def _show(planned: Plan, *, moves: bool) -> None:
         say(f"  {_SIGNS[change.what]} {change.kind:<10} [bold]{change.slug:<24}[/] {note}".rstrip())
         if change.kind == "journey":
             _show_journey(journeys[change.slug], change, moves=moves)
+    changed = {change.slug for change in planned.changed if change.kind == "journey"}
+    for one in planned.journeys:
+        if one.slug not in changed:
+            say(f"  [dim]=[/] {'journey':<10} [bold]{one.slug:<24}[/] unchanged since version {one.version}")
+            _show_moving(one, one.version)
 
 
 def _note(change: Change) -> str:
@@ -89,8 +95,29 @@ def _show_journey(one: JourneyChange, change: Change, *, moves: bool) -> None:
     for step in one.steps:
         say(f"      {_STEP_SIGNS[step.what]} {_step(step, one.at_step.get(step.step, 0))}")
     people = sum(one.inside.values())
-    if people:
-        say(f"      [dim]{_people(people)} inside:[/] {_what_becomes_of_them(one, change, moves=moves)}")
+    if moves and change.what == "changed":
+        _show_moving(one, change.version + 1)
+    elif people:
+        say(f"      [dim]{_people(people)} inside:[/] {_what_becomes_of_them(one, change)}")
+
+
+def _show_moving(one: JourneyChange, version: int) -> None:
+    """Who goes over to `version`, from which place to which."""
+    if not one.moving:
+        return
+    count = sum(moving.count for moving in one.moving)
+    goes = "goes" if count == 1 else "go"
+    say(f"      [bold]{_people(count)}[/] inside older versions {goes} on in version {version}:")
+    for moving in one.moving:
+        say(f"      {moving.count:>10,}  [dim]version {moving.version:<3}[/] {_place(moving)}")
+
+
+def _place(moving: Moving) -> str:
+    if moving.is_held_out:
+        return "held out, and stay so"
+    if moving.to is None:
+        return f"at `{moving.step}` → [red]nowhere[/]"
+    return f"at `{moving.step}`" + ("" if moving.to == moving.step else f" → `{moving.to}`")
 
 
 def _step(step: StepChange, count: int) -> str:
@@ -101,11 +128,9 @@ def _step(step: StepChange, count: int) -> str:
     return f"{words} [bold]{_people(count)}[/] {verb} at `{step.step}`"
 
 
-def _what_becomes_of_them(one: JourneyChange, change: Change, *, moves: bool) -> str:
+def _what_becomes_of_them(one: JourneyChange, change: Change) -> str:
     if change.what == "withdrawn":
         return "they finish, and nobody enters any more"
-    if moves:
-        return f"they go on in version {change.version + 1}"
     by_version = ", ".join(f"{count:,} version {version}" for version, count in sorted(one.inside.items()))
     return f"they finish what they began ({by_version}); `apply --migrate` moves them over"
 
@@ -126,6 +151,10 @@ def _summary(planned: Plan, *, moves: bool) -> str:
     counts = {what: sum(change.what == what for change in planned.changes) for what in _SIGNS}
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     unchanged = len(planned.changes) - len(planned.changed)
+    behind = sum(moving.count for one in planned.journeys for moving in one.moving)
+    if not said and behind:
+        goes = "goes" if behind == 1 else "go"
+        return f"{unchanged} unchanged, {_people(behind)} {goes} over. Nothing was written: `{command}` does it."
     if not said:
         return f"[green]✓[/] nothing to do: {unchanged} unchanged"
     return f"{said}, {unchanged} unchanged. Nothing was written: `{command}` does it."

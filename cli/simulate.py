@@ -47,7 +47,7 @@ def simulate(
         typer.Option(
             help="A segment, or how many people to draw.",
             metavar="SEGMENT|N",
-            show_default="the entry's segment, or all",
+            show_default="all",
         ),
     ] = None,
     events: Annotated[
@@ -56,7 +56,11 @@ def simulate(
     start: Annotated[str | None, typer.Option("--from", help="When it begins.", show_default="now")] = None,
     end: Until = None,
     spread: Annotated[
-        str, typer.Option(help="Without --events: the time over which people enter.", metavar="DURATION")
+        str,
+        typer.Option(
+            help="Without --events: everybody enters once, over this time (0s: at once), whatever the trigger.",
+            metavar="DURATION",
+        ),
     ] = "",
     entry: Annotated[
         str, typer.Option(help="Without --events: properties of the event that lets people in.", metavar="JSON")
@@ -68,13 +72,14 @@ def simulate(
 ) -> None:
     """Simulate a journey: messages a day, cost, branches, losses and load, for everybody or for some.
 
-    Everybody chosen enters once, unless --events says what happens. The customers are those of the database, as they
-    are now; nothing is written and nothing is sent, and equal input gives equal output.
+    Schedules, dates and segments let people in when they would; an event or a call happens to everybody once, unless
+    --events says what happens. The customers are those of the database, as they are now; nothing is written and nothing
+    is sent, and equal input gives equal output.
     """
     from datetime import timedelta
 
     from journeys.simulation.event_file import read_events
-    from journeys.simulation.feed import Everybody, Stated
+    from journeys.simulation.feed import Everybody, Stated, is_timed
     from journeys.simulation.setting import choose_people, make_plan
 
     with open_workspace(context) as (runtime, _workspace):
@@ -92,12 +97,15 @@ def simulate(
                 responses=responses_of(responses, seed),
                 lines_fed=max((event.id for row in (fed or {}).values() for event in row), default=0),
             )
+            in_time = not spread and any(map(is_timed, plan.journey.entries))
             if fed is None:
-                people = choose_people(connection, plan, profiles, seed)
-                feed: Feed = Everybody(people, _length(spread), seed, _properties(entry))
+                people = choose_people(connection, plan, profiles, seed, by_door=not in_time)
+                feed: Feed = Everybody(people, _length(spread), seed, _properties(entry), in_time=in_time)
             else:
-                chosen = None if profiles is None else set(choose_people(connection, plan, profiles, seed))
-                feed = Stated({who: row for who, row in fed.items() if chosen is None or who in chosen})
+                everybody = choose_people(connection, plan, profiles, seed) if profiles or in_time else ()
+                chosen = set(everybody) if profiles else fed.keys()
+                others = everybody if in_time else ()
+                feed = Stated({who: row for who, row in fed.items() if who in chosen}, others)
         run(runtime, plan, feed, timeline=timeline, as_json=as_json)
 
 

@@ -110,6 +110,8 @@ def _lines(steps: Sequence[Mapping[str, Any]], lead: str) -> Iterator[tuple[str,
 
 def _what(step: Mapping[str, Any]) -> str:
     parts = [f"{name} {count:,}" for name, count in sorted(step["ways"].items())]
+    if step["offered"]:
+        parts += [f"{name} offered {count:,}" for name, count in step["offered"].items() if count]
     parts += [f"left ({reason.replace('_', ' ')}) {count:,}" for reason, count in step["left"].items()]
     parts += [f"failed {step['errors']:,} times"] if step["errors"] else []
     parts += [f"{step['standing']:,} stand here"] if step["standing"] else []

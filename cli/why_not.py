@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.beside import say_beside
 from cli.context import open_workspace
 from cli.output import AsJson, print_json, say
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from journeys.explaining.story import Story
     from journeys.why_not import Reason
+
+_MARGIN = 40  # columns of the instants: UTC, and the person's clock
 
 
 def register(app: typer.Typer) -> None:
@@ -46,13 +49,21 @@ def why_not(
 
 
 def _print(story: Story, reasons: Sequence[Reason]) -> None:
-    from rich.markup import escape
+    from journeys.explaining.clock import capitalised
 
-    say(f"\n[bold]{story.journey}[/] and profile {story.profile_id}  [dim]{story.zone.key}; UTC at the left[/]\n")
+    whose = "the person's time zone" if story.owns_zone else "no time zone of the person's own"
+    about = f"[dim]{story.zone.key} ({whose}); UTC at the left[/]"
+    say(f"\n[bold]{story.journey}[/] and profile {story.profile_id}  {about}\n")
     for one in reasons:
-        at = f"{one.at:%Y-%m-%d %H:%M}" if one.at is not None else ""
-        say(f"[dim]{at:<16}[/]   {escape(one.text[:1].upper() + one.text[1:])}.")
+        say_beside(_margin(one, story), f"{capitalised(one.text)}.", width=_MARGIN)
     if not reasons:
         say("Nothing is recorded against it: whoever fits comes in with the next round of the engine.")
     if story.passages:
         say(f"\n[dim]What it did with them: `postilion explain '#{story.profile_id}' {story.journey}`.[/]")
+
+
+def _margin(one: Reason, story: Story) -> str:
+    if one.at is None:
+        return " " * _MARGIN
+    local = one.at.astimezone(story.zone)
+    return f"[dim]{one.at:%Y-%m-%d %H:%M}[/]   [cyan]{f'{local:%a} {local.day} {local:%b}, {local:%H:%M}':>18}[/]   "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from console.checking.campaigns import check_campaigns
 from console.checking.journeys import check_journeys
 from console.checking.names import Names, names_of, unknown_names
+from console.checking.spans import span_lines
 from console.checking.templates import check_templates
 from console.opens_check import check_opens
 from console.project import Project
@@ -25,7 +26,7 @@ from delivery.providers.registry import get_entry
 from journeys.model import Journey
 from recommender.offer_definition import parse_offer
 from segments.definition import parse_segment
-from segments.language.nesting import find_circle
+from segments.language.nesting import find_circle, place_of_circle
 from segments.language.references import iter_references
 from segments.language.rules import Rule
 from tracking.pages.language import is_text, text_names
@@ -76,6 +77,7 @@ def check_project(
         faults += found
         if offer is not None and offer.eligible is not None:
             faults += unknown_names(file, iter_references(offer.eligible), names)
+            faults += check_windows(file.located, offer.eligible, workspace) if workspace is not None else ()
     faults += check_campaigns(project, workspace, names)
     faults += check_journeys(project, workspace, names, in_force or {}, seen)
     for file in project.of_kind("form"):
@@ -83,7 +85,7 @@ def check_project(
     faults += _check_texts(project)
     faults += read_cases(project)[1]
     faults += check_scores(project, scores) if scores is not None else ()
-    return CheckedProject(project, tuple(sorted(set(faults))))
+    return CheckedProject(project, tuple(sorted(set(span_lines(project, faults)))))
 
 
 def _check_words_of_later(project: Project) -> Iterable[Fault]:
@@ -131,11 +133,12 @@ def _check_segments(project: Project, workspace: Workspace | None, names: Names)
         if segment is not None:
             rules[segment.slug] = segment.rule
             if workspace is not None:
-                yield from check_windows(file, segment.rule, workspace)
+                yield from check_windows(file.located, segment.rule, workspace)
             yield from unknown_names(file, iter_references(segment.rule), names)
             yield from check_opens(file, segment.rule, workspace)
     for file in project.of_kind("segment"):
         circle = find_circle(file.slug, rules) if file.slug in rules else None
         if circle is not None:
             message = f"the segment contains itself: {' → '.join(circle)}"
-            yield file.located.fault("E121", ("segment",), message, "take one of them out")
+            place = place_of_circle(circle, rules[file.slug])
+            yield file.located.fault("E121", place, message, "take one of them out")

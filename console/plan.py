@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from console.check import check_project
 from console.checking.data import iter_event_names
+from console.checking.pinned import check_pins, newest_versions
 from console.project import Project, ProjectFile
 from console.publish import Change, find_changes
-from console.stranding import find_needed, find_stranded
+from console.stranding import find_needed, find_stranded, versions_of
 from core.definitions import get_definition, list_definitions
 from core.errors import Fault, PostilionError, has_errors
 from core.runtime import Runtime
@@ -23,6 +24,7 @@ from customers.workspace import Workspace, parse_workspace
 from insights.scores import list_score_names
 from journeys.catalogue import Catalogue, get_catalogue
 from journeys.definition import parse_journey
+from journeys.places import Moving, iter_moving
 from journeys.standing import Standing, at_steps, count_standing
 from journeys.step_changes import StepChange, key_changes, step_changes
 from segments.compiling.compiler import compile_rule
@@ -35,7 +37,10 @@ from segments.preview.members import find_ids
 
 @dataclass(frozen=True, slots=True)
 class JourneyChange:
-    """`inside` counts people by version, `at_step` by step; `version` is the one in force, 0 for a new journey."""
+    """`inside` counts people by version, `at_step` by step, and `moving` says from where to where they go over, where
+    that is planned; `version` is the one in force, 0 for a new journey. Without `keys` and `steps` the file is as it
+    was, and only people of older versions are to be moved.
+    """
 
     slug: str
     version: int
@@ -43,6 +48,7 @@ class JourneyChange:
     steps: tuple[StepChange, ...]
     inside: Mapping[int, int]
     at_step: Mapping[str, int]
+    moving: tuple[Moving, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,12 @@ def make_plan(runtime: Runtime, project: Project, now: datetime, *, moves: bool 
         changes = find_changes(connection, project)
         changed = {(one.kind, one.slug): one for one in changes if one.what in ("new", "changed")}
         journeys = [
-            _journey_change(connection, catalogue, file)
+            _journey_change(connection, catalogue, file, moves=moves)
             for file in project.of_kind("journey")
             if ("journey", file.slug) in changed
         ]
+        if moves and catalogue is not None:
+            journeys += _left_behind(connection, catalogue, changes)
         journeys += [_withdrawn(connection, one) for one in changes if (one.kind, one.what) == ("journey", "withdrawn")]
     asked = [slug for kind, slug in changed if kind == "segment"]
     segments = () if has_errors(project.faults) else _segment_changes(runtime, project, asked, now)
@@ -114,6 +122,7 @@ def find_faults(
             project, in_force, scores=list_score_names(connection), seen=frozenset(iter_event_names(connection))
         ).faults
     )
+    faults += check_pins(project, newest_versions(connection))
     if catalogue is None or has_errors(faults):
         return faults
     gone = [(one.kind, one.slug) for one in find_changes(connection, project) if one.what == "withdrawn"]
@@ -123,16 +132,33 @@ def find_faults(
     return sorted(faults)
 
 
-def _journey_change(connection: Connection, catalogue: Catalogue | None, file: ProjectFile) -> JourneyChange:
+def _journey_change(
+    connection: Connection, catalogue: Catalogue | None, file: ProjectFile, *, moves: bool
+) -> JourneyChange:
     standing = count_standing(connection, file.slug)
     new, _ = parse_journey(file.located, file.file)
     old = catalogue.newest.get(file.slug) if catalogue else None
-    if new is None or old is None:
+    if new is None or old is None or catalogue is None:
         return _counted(JourneyChange(file.slug, 0, (), (), {}, {}), standing)
     before = get_definition(connection, "journey", file.slug, old.version).document
     steps = step_changes(old, before, new, file.document)
     keys = key_changes(before, file.document)
-    return _counted(JourneyChange(file.slug, old.version, tuple(keys), tuple(steps), {}, {}), standing)
+    to = replace(new, version=old.version + 1)
+    moving = tuple(iter_moving(versions_of(catalogue, file.slug), to, standing)) if moves else ()
+    return _counted(JourneyChange(file.slug, old.version, tuple(keys), tuple(steps), {}, {}, moving), standing)
+
+
+def _left_behind(connection: Connection, catalogue: Catalogue, changes: Sequence[Change]) -> list[JourneyChange]:
+    """Journeys whose files are as they were, but of which older versions still have people."""
+    found = []
+    for change in changes:
+        new = catalogue.newest.get(change.slug) if (change.kind, change.what) == ("journey", "unchanged") else None
+        if new is not None:
+            standing = count_standing(connection, change.slug)
+            moving = tuple(iter_moving(versions_of(catalogue, change.slug), new, standing))
+            if moving:
+                found.append(_counted(JourneyChange(change.slug, new.version, (), (), {}, {}, moving), standing))
+    return found
 
 
 def _withdrawn(connection: Connection, change: Change) -> JourneyChange:

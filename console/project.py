@@ -69,6 +69,7 @@ class Project:
     partials: tuple[TemplateFile, ...] = ()
     assets: tuple[Asset, ...] = ()
     tests: tuple[ProjectFile, ...] = ()  # played by `postilion test`, never published
+    unread: frozenset[tuple[str, str]] = frozenset()  # kind and stem of the files that could not be read
 
     @property
     def enclosures(self) -> Enclosures:
@@ -82,6 +83,10 @@ class Project:
     def slugs(self, kind: str) -> frozenset[str]:
         return frozenset(file.slug for file in self.of_kind(kind))
 
+    def names(self, kind: str) -> frozenset[str]:
+        """What others may name: a file that could not be read is there all the same."""
+        return self.slugs(kind) | {stem for one, stem in self.unread if one == kind}
+
 
 def load_project(folder: Path) -> Project:
     """Read every file of the project. Raises NotFoundError when the folder holds no workspace.yaml."""
@@ -93,13 +98,15 @@ def load_project(folder: Path) -> Project:
     faults = _strange_folders(folder)
     workspace, found = _read(folder / WORKSPACE_FILE, "workspace", folder)
     faults += found
-    files = []
+    files, unread = [], set()
     for name, kind in FOLDERS.items():
         for path in sorted((folder / name).glob("*.y*ml")):
             file, found = _read(path, kind, folder)
             faults += found
             if file is not None:
                 files.append(file)
+            else:
+                unread.add((kind, path.stem))
     templates, found = _read_templates(folder, TEMPLATES)
     faults += found
     partials, found = _read_templates(folder, f"{TEMPLATES}/{PARTIALS}")
@@ -113,7 +120,17 @@ def load_project(folder: Path) -> Project:
         if file is not None:
             tests.append(file)
     faults += _same_names([*files, *tests])
-    return Project(folder, workspace, tuple(files), templates, tuple(sorted(faults)), partials, assets, tuple(tests))
+    return Project(
+        folder,
+        workspace,
+        tuple(files),
+        templates,
+        tuple(sorted(faults)),
+        partials,
+        assets,
+        tuple(tests),
+        frozenset(unread),
+    )
 
 
 def read_workspace_slug(folder: Path) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from console.project import Project, ProjectFile
+from console.project import Project
 from console.retention import LEAST
 from core.durations import Duration
 from core.errors import Fault
+from core.located import KeyPath, Located
 from customers.workspace import Workspace
-from segments.language.rules import EventRule, Rule, SequenceRule, iter_leaves
+from segments.language.rules import EventRule, Leaf, RankRule, Reckoning, Rule, SequenceRule, iter_leaves
 
 
 def check_lengths(project: Project, workspace: Workspace) -> Iterable[Fault]:
@@ -23,16 +24,27 @@ def check_lengths(project: Project, workspace: Workspace) -> Iterable[Fault]:
             yield project.workspace.located.fault("E138", ("retention", word), message, f"write {least} or more")
 
 
-def check_windows(file: ProjectFile, rule: Rule, workspace: Workspace) -> Iterable[Fault]:
-    """W206 for conditions that look back to events which are deleted by then."""
+def check_windows(located: Located, rule: Rule, workspace: Workspace) -> Iterable[Fault]:
+    """W206 for conditions of the file `located` that look back to events which are deleted by then."""
     kept = workspace.retention.get("events")
     if kept is None:
         return
     for leaf in iter_leaves(rule):
-        if isinstance(leaf, EventRule | SequenceRule) and leaf.within is not None and leaf.within > kept.as_elapsed():
-            message = f"looks back {_days(leaf.within)}, and events are kept for {kept}"
+        within, path = _window(leaf)
+        if within is not None and within > kept.as_elapsed():
+            message = f"this looks back {_days(within)}, and events are kept for {kept}"
             hint = "make the one shorter or the other longer"
-            yield file.located.fault("W206", (*leaf.path, "within"), message, hint)
+            yield located.fault("W206", path, message, hint)
+
+
+def _window(leaf: Leaf) -> tuple[timedelta | None, KeyPath]:
+    """How far `leaf` looks back to events, and where that is written."""
+    match leaf:
+        case EventRule(within=within) | SequenceRule(within=within):
+            return within, (*leaf.path, "within")
+        case RankRule(basis=Reckoning(within=within)):
+            return within, (*leaf.path, "rank", "by", "within")
+    return None, leaf.path
 
 
 def _days(length: timedelta) -> str:

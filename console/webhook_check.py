@@ -10,6 +10,7 @@ from core.suggest import did_you_mean
 from customers.own_events import OWN_EVENTS
 from customers.workspace import Workspace
 from delivery.webhook_url import parse_webhook_url
+from journeys.checking.case import find_written
 
 
 def check_webhooks(project: Project, workspace: Workspace) -> Iterable[Fault]:
@@ -25,9 +26,12 @@ def check_webhooks(project: Project, workspace: Workspace) -> Iterable[Fault]:
             code = "W207" if _is_private(webhook.url) else "E151"
             refusal = "is only called while mail goes to the sandbox" if code == "W207" else "cannot be called"
             yield located.fault(code, place, f"this address {refusal}, because {message}", hint)
-        for event in sorted((webhook.events or frozenset()) - known):
-            hint = did_you_mean(event, known) or f"declare `{event}` under `events`"
-            yield located.fault("E120", ("webhooks", name, "events"), f"unknown event '{event}'", hint)
+        written = find_written(located, ("webhooks", name, "events"))
+        for number, event in enumerate(written if isinstance(written, list) else ()):
+            if event not in known:
+                hint = did_you_mean(event, known) or f"declare `{event}` under `events`"
+                path = ("webhooks", name, "events", number)
+                yield located.fault("E120", path, f"unknown event '{event}'", hint)
 
 
 def _is_private(url: str) -> bool:

@@ -26,6 +26,12 @@ _WHOLE = re.compile(rf"(?:{_PART})+", re.ASCII)
 class InvalidDurationError(InputError):
     """The text is no duration."""
 
+    @property
+    def told(self) -> tuple[str, str]:
+        """What is wrong, and the way out."""
+        message, _, way_out = str(self).partition(", ")
+        return message, way_out or "write 30m, 4h, 3d, 2w or 1mo"
+
 
 class DurationOrderError(InvalidDurationError):
     """The units do not descend, or one stands twice; `ordered` is how it should be written, where that is clear."""
@@ -107,11 +113,14 @@ def add_calendar(start: datetime, duration: Duration, zone: ZoneInfo) -> datetim
     if not duration.has_date_part:
         return start.astimezone(UTC) + duration.elapsed_part
     wall = start.astimezone(zone)
-    months = wall.year * 12 + wall.month - 1 + 12 * duration.years + duration.months
-    year, month = months // 12, months % 12 + 1
-    day = min(wall.day, monthrange(year, month)[1])
-    there = date(year, month, day) + timedelta(weeks=duration.weeks, days=duration.days)
-    return at_local(there, wall.time(), zone) + duration.elapsed_part
+    there = wall.date()
+    if duration.years or duration.months:
+        months = wall.year * 12 + wall.month - 1 + 12 * duration.years + duration.months
+        year, month = months // 12, months % 12 + 1
+        there = date(year, month, min(wall.day, monthrange(year, month)[1]))
+    there += timedelta(duration.days + 7 * duration.weeks)
+    instant = at_local(there, wall.time(), zone)
+    return instant + duration.elapsed_part if duration.hours or duration.minutes or duration.seconds else instant
 
 
 def at_local(day: date, clock: time, zone: ZoneInfo) -> datetime:

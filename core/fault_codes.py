@@ -146,6 +146,12 @@ FAULT_CODES: Mapping[str, FaultCode] = {
             "Raise the limit, wait longer, or take a message out.",
         ),
         (
+            "W118",
+            "message that no hour lets through",
+            "Whenever it falls due, quiet hours drop it, or it expires before they or the send window let it out.",
+            "Send it at another hour, let it wait, or let it expire later.",
+        ),
+        (
             "E120",
             "unknown name",
             "No segment, template, offer, list, journey, score, topic, sender or transport is called so.",
@@ -208,8 +214,8 @@ FAULT_CODES: Mapping[str, FaultCode] = {
         ),
         (
             "E134",
-            "timeout that cannot be",
-            "The timeout is 0, or longer than `max_stay` lets anybody stay.",
+            "wait that cannot be",
+            "The timeout is 0, or a wait is longer than `max_stay` lets anybody stay.",
             "Change one of the two.",
         ),
         (

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from uuid import UUID, uuid5
+from uuid import UUID
 
-_NAMESPACE = UUID("6f0a1f2e-6e3c-5d0e-9a53-0f5a7c1d2b4e")
+_NAMESPACE = UUID("6f0a1f2e-6e3c-5d0e-9a53-0f5a7c1d2b4e").bytes
+_FIXED = 0xF << 76 | 0x3 << 62  # the bits of a UUID that tell its version and its kind ...
+_VERSION_5 = 5 << 76 | 0x2 << 62  # ... and what they are in one of version 5 (RFC 9562, 5.5)
 
 
 def derived_id(*parts: object) -> str:
     """The id of what `parts` name. Their order and kind matter: a length before each keeps 'a','bc' from 'ab','c'."""
-    return str(uuid5(_NAMESPACE, "".join(f"{len(text)}:{text}|" for text in map(str, parts))))
+    name = "".join([f"{len(text)}:{text}|" for text in map(str, parts)])
+    digest = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).digest()
+    # What `uuid5` does, at half the cost: a simulation derives ten for each person.
+    digits = f"{int.from_bytes(digest[:16], 'big') & ~_FIXED | _VERSION_5:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def random_id() -> str:

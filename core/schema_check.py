@@ -19,6 +19,7 @@ from core.errors import Fault
 from core.located import Located
 from core.schema_choice import any_of
 from core.schema_files import get_registry, get_schema
+from core.schema_kinds import check_kind
 from core.schema_rules import check
 from core.schema_wording import faults_of
 
@@ -30,7 +31,7 @@ def check_schema(located: Located, schema_name: str) -> list[Fault]:
     places = {(fault.line, fault.column) for fault in faults}
     misnamed = _misnamed(located, get_schema(schema_name))
     faults.update(fault for fault in misnamed if (fault.line, fault.column) not in places)
-    return sorted(faults)
+    return sorted(check_kind(located, schema_name, faults))
 
 
 @cache

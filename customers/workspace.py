@@ -6,7 +6,7 @@ The file has been checked against its schema before it is published; here it onl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 from email.utils import formataddr, parseaddr
@@ -157,6 +157,7 @@ class Workspace:
     warm_up: WarmUp | None = None
     webhooks: Mapping[str, WebhookSpec] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # own words on pages, by language and name
+    content_hash: str = field(default="", compare=False)  # of the published version; empty for a file that is none
 
     def get_sender(self, channel: str, name: str | None = None) -> Sender:
         """The sender called `name`, or the first of `channel`."""
@@ -177,7 +178,7 @@ def get_workspace(connection: Connection) -> Workspace:
     if len(published) > 1:
         names = ", ".join(one.slug for one in published)
         raise ConflictError(f"this database holds several workspaces ({names}): give each a database of its own.")
-    return parse_workspace(published[0].document)
+    return replace(parse_workspace(published[0].document), content_hash=published[0].content_hash)
 
 
 def iter_not_yet(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

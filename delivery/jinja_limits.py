@@ -107,9 +107,9 @@ def refusals(tree: nodes.Template, *, is_text: bool) -> Iterator[tuple[int, str,
             if id(node) not in links:
                 yield node.lineno, "'| link' cannot stand here", "end an expression of a plain text with it"
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            yield node.lineno, f"unknown filter '{node.name}'", did_you_mean(node.name, FILTERS)
+            yield node.lineno, f"unknown filter '{node.name}'", did_you_mean(node.name, FILTERS) or "leave it out"
         elif isinstance(node, nodes.Test) and node.name not in TESTS:
-            yield node.lineno, f"unknown test '{node.name}'", did_you_mean(node.name, TESTS)
+            yield node.lineno, f"unknown test '{node.name}'", did_you_mean(node.name, TESTS) or "leave it out"
         elif isinstance(node, nodes.Call) and not _is_function(node.node) and asset_named(node) is None:
             yield node.lineno, "only range(…) and asset('NAME') can be called", "use a filter, such as {{ x | upper }}"
         elif isinstance(node, nodes.For) and node.recursive:

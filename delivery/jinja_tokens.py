@@ -13,6 +13,8 @@ from enum import StrEnum
 
 _STRING = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 _OPENER = re.compile(r"\{(?=[{%#])")
+# What a fault is about that begins somewhere: a placeholder, a tag, or a word up to the end of its line.
+_SPAN = re.compile(r"""\{\{.*?\}\}|\{%.*?%\}|<?/?[^\s<>"'={}]+|.""")
 
 
 # What is looked for behind an opener: its end, past any quoted text.
@@ -52,6 +54,7 @@ class LineIndex:
     """Offsets of a text as (line, column), both from 1; `first_line` is the number of its first line in the file."""
 
     def __init__(self, text: str, first_line: int) -> None:
+        self._text = text
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self.first_line = first_line
 
@@ -60,6 +63,11 @@ class LineIndex:
 
     def column(self, offset: int) -> int:
         return offset - self._starts[bisect_right(self._starts, offset) - 1] + 1
+
+    def end_column(self, offset: int) -> int:
+        """The column behind the placeholder, the tag or the word that begins at `offset`."""
+        span = _SPAN.match(self._text, offset)
+        return self.column(offset) + (len(span.group()) if span else 1)
 
 
 def find_tokens(text: str, lines: LineIndex) -> list[Token]:

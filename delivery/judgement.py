@@ -8,6 +8,7 @@ from datetime import datetime
 
 from delivery.envelope import MessageRow, NotSent
 from delivery.facts import Gathered
+from delivery.holds import noted
 from delivery.ledger import Ending
 from delivery.policy import Drop, Hold, Reason, decide
 from delivery.tables import MessageStatus
@@ -38,6 +39,7 @@ def hold(row: MessageRow, decision: Hold) -> Ending:
         decision.detail,
         until=decision.until,
         asks_again=bool(row.policy.get("asks_again")),
+        holds=noted(row.holds, decision),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, literal, or_, select, update
 
 from core.bulk import among, insert_few, update_rows
@@ -31,20 +32,23 @@ _IS_MINE = "message.status = 'claimed' AND message.claimed_by = ?"
 def claim_due(
     connection: Connection, *, worker: str, limit: int, now: datetime, paused: Mapping[str, str]
 ) -> list[MessageRow]:
-    """Claim up to `limit` messages that are due, or whose claimer's lease ran out; paused ones are left alone."""
+    """Claim up to `limit` messages that are due, or whose claimer's lease ran out.
+
+    Paused ones are left alone until they lapse: then they end, whether anybody asks for them again or not.
+    """
     if "everything" in paused:
         return []
-    closed = [_not_paused(scope) for scope in paused]
+    is_due = or_(
+        and_(message.c.status == MessageStatus.DUE, message.c.due_at <= now, message.c.asks_again.is_(None)),
+        and_(message.c.status == MessageStatus.CLAIMED, message.c.lease_until <= now),
+    )
+    if paused:
+        lapsed = and_(message.c.status == MessageStatus.DUE, message.c.due_at <= now, message.c.expires_at <= now)
+        is_due = or_(and_(is_due, *map(_not_paused, paused)), lapsed)
     return claim_rows(
         connection,
         message,
-        where=[
-            or_(
-                and_(message.c.status == MessageStatus.DUE, message.c.due_at <= now, message.c.asks_again.is_(None)),
-                and_(message.c.status == MessageStatus.CLAIMED, message.c.lease_until <= now),
-            ),
-            *closed,
-        ],
+        where=[is_due],
         order_by=[message.c.priority.desc(), message.c.due_at, message.c.id],
         limit=limit,
         values={
@@ -84,7 +88,8 @@ def lock_messages(connection: Connection, message_ids: Collection[str], provider
 class Ending:
     """How a claimed message ends without a call: held until `until`, or skipped or failed for good.
 
-    `asks_again`: when its hold ends, its journey is asked before delivery. `properties` go with its event in the log.
+    `asks_again`: when its hold ends, its journey is asked before delivery. `holds` are all that held it until now, as
+    `delivery.holds` writes them. `properties` go with its event in the log.
     """
 
     message_id: str
@@ -93,6 +98,7 @@ class Ending:
     detail: str = ""
     until: datetime | None = None
     asks_again: bool = False
+    holds: Sequence[Mapping[str, str]] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,13 +114,14 @@ def end_claimed(connection: Connection, worker: str, endings: Sequence[Ending], 
             to_micros(ending.until) if ending.until else None,
             None if ending.until else at,
             ending.asks_again or None,
+            msgspec.json.encode(ending.holds).decode() if ending.holds else None,
         )
         for ending in endings
     ]
     update_rows(
         connection,
         message,
-        ("id", "status", "reason", "detail", "due_at?", "ended_at", "asks_again"),
+        ("id", "status", "reason", "detail", "due_at?", "ended_at", "asks_again", "holds?"),
         rows,
         where=_IS_MINE,
         parameters=(worker,),

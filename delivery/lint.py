@@ -169,9 +169,9 @@ def _clipped(size: int, file: str, line: int) -> Fault:
 
 def _of_pictures(words: int, pictures: int, file: str, line: int) -> Fault:
     counted = f"{pictures} picture{'' if pictures == 1 else 's'} and {words} word{'' if words == 1 else 's'}"
-    return Fault(file, line, 1, "W212", f"the mail has {counted}", "write text as text")
+    return Fault(file, line, 1, "W212", f"the mail has {counted}", "write what they say as text")
 
 
 def _at(source: TemplateSource, index: LineIndex, offset: int, code: str, message: str, hint: str) -> Fault:
-    column = index.column(offset)
-    return Fault(source.file, index.line(offset), column, code, message, hint, column + 1)
+    line, column, end = index.line(offset), index.column(offset), index.end_column(offset)
+    return Fault(source.file, line, column, code, message, hint, end)

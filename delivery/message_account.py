@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.errors import NotFoundError
 from delivery.envelope import MessageRow
+from delivery.holds import by_in_words
 from delivery.pauses import EVERYTHING, find_pauses
 from delivery.reason_words import why
 from delivery.resend import Origin
@@ -72,6 +73,6 @@ def _why(row: MessageRow, paused: dict[str, str], now: datetime) -> str:
         if scope in paused:
             return f"it waits, because {scope} is paused: {paused[scope]}"
     if row.due_at > now:
-        held = f", held by {row.reason.replace('_', ' ')}" if row.reason else ""
+        held = f", held by {by_in_words(row.reason)}" if row.reason else ""
         return f"it waits until {row.due_at:%Y-%m-%d %H:%M} UTC{held}"
     return why(row.status, None)

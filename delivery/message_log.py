@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from customers.log import NewEvent, append_own_events
 from delivery.envelope import MessageRow
+from delivery.house_rules import digest_of
 from delivery.ledger import Ending, Outcome
 from delivery.tables import MessageStatus
 
@@ -71,6 +72,8 @@ def message_event(
     }
     if reason:
         properties["reason"] = reason
+    if policy := digest_of(row):
+        properties["policy"] = policy
     return NewEvent(
         name=name,
         occurred_at=occurred_at,

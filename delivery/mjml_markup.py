@@ -107,7 +107,8 @@ def read_markup(text: str) -> Markup:
         else:
             _open(markup, open_elements, match)
         if len(open_elements) > MAX_DEPTH:
-            markup.flaws.append(Flaw(match.start(), "E170", f"tags are nested more than {MAX_DEPTH} levels deep"))
+            message = f"tags are nested more than {MAX_DEPTH} levels deep"
+            markup.flaws.append(Flaw(match.start(), "E170", message, "make it flatter"))
         if len(open_elements) > MAX_DEPTH or len(markup.flaws) >= MAX_FLAWS:
             return markup
     _look_for_broken(markup, text, at, len(text))
@@ -132,7 +133,8 @@ def _open(markup: Markup, open_elements: list[Element], match: re.Match[str]) ->
     is_inside_defaults = parent is not None and parent.name in DEFAULTS_PARENTS
     if element.name.startswith("mj") and element.name not in KNOWN and not is_inside_defaults:
         message = f"unknown tag <{element.name}>"
-        markup.flaws.append(Flaw(element.start + 1, "E171", message, did_you_mean(element.name, KNOWN)))
+        hint = did_you_mean(element.name, KNOWN) or "write the part with tags that MJML has"
+        markup.flaws.append(Flaw(element.start + 1, "E171", message, hint))
     elif element.name == "mj-include":
         hint = 'write <mj-include path="partials/NAME.mjml" />'
         markup.flaws.append(Flaw(element.start + 1, "E178", "<mj-include> names no partial", hint))
@@ -149,7 +151,7 @@ def _read_attributes(markup: Markup, element: Element, match: re.Match[str]) -> 
         found = _ATTRIBUTE.match(text, at, end)
         if found is None:
             message = f'an attribute of <{element.name}> is not written as name="value"'
-            markup.flaws.append(Flaw(at, "E170", message))
+            markup.flaws.append(Flaw(at, "E170", message, "put its value in quotes"))
             return
         name = found["name"]
         if found["value"] is None and element.name.startswith("mj"):
@@ -157,7 +159,8 @@ def _read_attributes(markup: Markup, element: Element, match: re.Match[str]) -> 
             hint = 'write name="value"; a Jinja tag stands inside the quotes'
             markup.flaws.append(Flaw(found.start("name"), "E170", message, hint))
         elif name in element.attributes:
-            markup.flaws.append(Flaw(found.start("name"), "E170", f"the attribute '{name}' is written twice"))
+            message = f"the attribute '{name}' is written twice"
+            markup.flaws.append(Flaw(found.start("name"), "E170", message, "remove one of them"))
         elif found["value"] is not None:
             element.attributes[name] = Attribute(
                 name, found.start("name"), found.end(), found.start("value") + 1, found.end("value") - 1

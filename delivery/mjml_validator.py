@@ -104,7 +104,8 @@ def _way_out(name: str, known: Mapping[str, Kind]) -> str:
     if name == "base-url":
         return "write each address out, so that its link can be followed"
     meant = _MEANT.get(name)
-    return f"did you mean '{meant}'?" if meant in known else did_you_mean(name, known)
+    near = f"did you mean '{meant}'?" if meant in known else did_you_mean(name, known)
+    return near or "leave it out, or put what CSS can do into a class named by css-class"
 
 
 def _judge_value(text: str, element: Element, attribute: Attribute, kind: Kind) -> Iterator[Flaw]:

@@ -20,7 +20,7 @@ class NewMessage:
     """One intention to reach one profile once over one channel.
 
     `id` is derived from its cause (`core.ids.derived_id`). `context` is what composing needs beside the profile and is
-    sealed; `policy` is plain: `quiet_hours`, `limits` and `ignore_quiet_hours` as they stood (see delivery/policy.py).
+    sealed; `policy` is plain: what campaign or journey say of hours and limits (see delivery/house_rules.py).
     """
 
     id: str

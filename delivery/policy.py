@@ -69,7 +69,7 @@ class Cap:
 
     @property
     def detail(self) -> str:
-        allowed = f"{self.messages} in {'the journey' if self.per is None else self.per}"
+        allowed = f"{self.messages} in {'the journey' if self.per is None else _length(self.per)}"
         return f"{allowed}, the last by {self.taken_by}" if self.taken_by else allowed
 
 
@@ -235,3 +235,11 @@ def _until_expiry(hold: Hold, expires_at: datetime | None) -> Hold:
     if expires_at is not None and expires_at < hold.until:
         return Hold(expires_at, hold.reason, hold.detail)
     return hold
+
+
+def _length(length: timedelta) -> str:
+    """Such as "7d" or "1d12h", as limits are written."""
+    days, rest = divmod(length, timedelta(days=1))
+    hours, rest = divmod(rest, timedelta(hours=1))
+    parts = ((days, "d"), (hours, "h"), (rest // timedelta(minutes=1), "m"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or f"{rest.total_seconds():g}s"

@@ -77,12 +77,13 @@ message = Table(
     # The frozen context that composing needs beside the profile: entry, steps, offers. Sealed under the profile.
     Column("context", LargeBinary),
     Column("links", LargeBinary),  # destinations of links that were made for this message alone, sealed
-    Column("policy", Document, nullable=False, default=dict),  # quiet hours, window, caps as they stood
+    Column("policy", Document, nullable=False, default=dict),  # what its campaign or journey says of hours and limits
     # Progress
     Column("status", String(10), nullable=False, default=MessageStatus.DUE),
     Column("reason", String(30)),  # why it was not sent
     Column("detail", String(500)),  # the cause in words, without personal data
     Column("due_at", Instant, nullable=False),  # moves when a message is held
+    Column("holds", Document),  # what held it and until when, oldest first, kept when it went out; None: nothing did
     Column("asks_again", Boolean),  # true: it was held, and its journey must say that it is still wanted; else None
     Column("first_due_at", Instant, nullable=False),
     Column("expires_at", Instant),

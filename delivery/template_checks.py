@@ -62,7 +62,8 @@ def check_part(
         ]
         return CheckedPart(find_variables(tree, part.line), faults)
     except TemplateSyntaxError as error:
-        return CheckedPart([], [fault(error.lineno, "E172", f"this is not Jinja: {error.message}")])
+        hint = "check its words, and that each `if` and `for` has its end"
+        return CheckedPart([], [fault(error.lineno, "E172", f"this is not Jinja: {error.message}", hint)])
     except RecursionError:
         return CheckedPart([], [fault(1, "E172", "an expression is nested too deeply", "make it simpler")])
 

@@ -155,7 +155,9 @@ def _compile_mail(source: TemplateSource, places: Places) -> CompiledTemplate:
     masked = mask_mjml(mjml_source, vocabulary, has_preheader=bool(source.preheader.text))
     texts = [source.text] if source.text is not None else []
     parts = [source.subject, source.preheader, Part(mjml_source.text, body.line)]
-    variables = _check(source, parts, texts, [_located(flaw, source.file, lines) for flaw in masked.flaws])
+    misplaced = {flaw.offset for flaw in masked.flaws if flaw.code == "E173"}
+    flaws = [flaw for flaw in masked.flaws if flaw.code != "E170" or flaw.offset not in misplaced]
+    variables = _check(source, parts, texts, [_located(flaw, source.file, lines) for flaw in flaws])
 
     html = _run_mjml(source, masked)
     links = [found.link for found in masked.links.values()]
@@ -232,8 +234,8 @@ def _check(source: TemplateSource, parts: list[Part], texts: list[Part], faults:
 
 
 def _located(flaw: Flaw, file: str, lines: LineIndex) -> Fault:
-    line, column = lines.line(flaw.offset), lines.column(flaw.offset)
-    return Fault(file, line, column, flaw.code, flaw.message, flaw.hint, column + 1)
+    line, column, end = lines.line(flaw.offset), lines.column(flaw.offset), lines.end_column(flaw.offset)
+    return Fault(file, line, column, flaw.code, flaw.message, flaw.hint, end)
 
 
 def _run_mjml(source: TemplateSource, masked: MaskedMjml) -> str:
@@ -241,8 +243,8 @@ def _run_mjml(source: TemplateSource, masked: MaskedMjml) -> str:
     try:
         html = mjml.mjml2html(masked.text)
     except ValueError as error:
-        message = f"MJML cannot read the template: {error}"
-        raise ConfigError([Fault(source.file, source.body.line, 1, "E170", message, end_column=1)]) from None
+        message, hint = f"MJML cannot read the template: {error}", "write the part that it names anew"
+        raise ConfigError([Fault(source.file, source.body.line, 1, "E170", message, hint, 1)]) from None
     html = apply_after_rules(_resolve_prefixes(_REMOTE_FONTS.sub("", html), masked, source.file), masked.after_rules)
     hint = "it stands where MJML needs a fixed value or keeps nothing: write the value out, or move it into the text"
     flaws = [
@@ -267,7 +269,8 @@ def _resolve_prefixes(html: str, masked: MaskedMjml, file: str) -> str:
             try:
                 masked.links[number] = found = masked.links[number].behind(prefix)
             except InvalidUrlError as error:
-                flaw = Flaw(masked.links[number].start, "E174", f"behind MJML's '{prefix[:40]}', {error}")
+                message = f"behind MJML's '{prefix[:40]}', {error}"
+                flaw = Flaw(masked.links[number].start, "E174", message, "begin it with https://")
                 raise ConfigError([_located(flaw, file, masked.vocabulary.lines)]) from None
             masked.vocabulary.meanings[number] = found.meaning
         return f'href="{word}"'

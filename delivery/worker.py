@@ -17,6 +17,7 @@ from core.runtime import Runtime
 from customers.workspace import get_workspace
 from delivery.envelope import Composed, Envelope, MessageRow, NotSent
 from delivery.facts import Gathered, gather_facts
+from delivery.house_rules import bind
 from delivery.judgement import count_endings, ending_of, judge
 from delivery.ledger import Ending, claim_due, end_claimed, release_claimed
 from delivery.message_log import log_endings
@@ -119,6 +120,7 @@ class DeliveryWorker:
             return 0
         with runtime.database.read() as connection:
             workspace = get_workspace(connection)
+            rows = bind(rows, workspace)
             takes_synthetic = runtime.settings.reaches_nobody
             gathered = gather_facts(connection, runtime.vault, workspace, rows, now, takes_synthetic=takes_synthetic)
         endings, open_rows = judge(rows, gathered, now)

@@ -29,7 +29,7 @@ from segments.refresh import refresh_all
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
 
-_ROUND = timedelta(hours=1)
+_ROUND = timedelta(hours=2)
 _LISTENS_EVERY = 2  # hours: what opens and clicks have become is asked of the whole log
 _EVENTS_AT_ONCE = 1_000
 _PATIENCE_ROUNDS = 600

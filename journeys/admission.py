@@ -135,7 +135,8 @@ def admit(candidate: Candidate, standing: Standing, now: datetime) -> Admission:
     if standing.came_lately:
         return Refuse(Refusal.TOO_SOON)
     journey = candidate.journey
-    runs = sorted((run for run in standing.runs if run.key == candidate.key), key=lambda run: run.entered_at)
+    # In the order in which they came in, which an event that became known late may turn round.
+    runs = sorted((run for run in standing.runs if run.key == candidate.key), key=lambda run: run.id)
     active = tuple(run.id for run in runs if run.status is not EnrolmentStatus.ENDED)
     run_no = len(standing.runs) + 1
     if active and journey.mode is Mode.RESTART:
@@ -195,7 +196,8 @@ def _refuse_again(journey: Journey, entries: Sequence[PastRun], entered_at: date
         return Refusal.NEVER
     if reentry.max is not None and len(entries) >= reentry.max:
         return Refusal.TOO_OFTEN
-    if reentry.every is not None and entered_at < add_calendar(entries[-1].entered_at, reentry.every, zone):
+    last = max(run.entered_at for run in entries)
+    if reentry.every is not None and entered_at < add_calendar(last, reentry.every, zone):
         return Refusal.TOO_SOON
     return None
 

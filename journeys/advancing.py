@@ -7,7 +7,7 @@ failure of the step where it stands.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,11 +42,20 @@ class _Move:
     answers: dict[Question, Any] = field(default_factory=dict)
 
 
-def advance_all(connection: Connection, scene: Scene, moves: Sequence[tuple[Enrolment, Wake]]) -> Moved:
-    """Move each enrolment as far as it goes now. The caller holds their locks; nothing is committed."""
+def advance_all(
+    connection: Connection,
+    scene: Scene,
+    moves: Sequence[tuple[Enrolment, Wake]],
+    people: Mapping[int, Person] | None = None,
+) -> Moved:
+    """Move each enrolment as far as it goes now. The caller holds their locks; nothing is committed.
+
+    `people` are their profiles by id, where the caller has read them.
+    """
     total = Moved()
     open_moves = [_Move(enrolment, wake) for enrolment, wake in moves]
-    people = load_people(connection, {enrolment.profile_id for enrolment, _ in moves})
+    if people is None:
+        people = load_people(connection, {enrolment.profile_id for enrolment, _ in moves})
     while open_moves:
         finished: list[tuple[_Move, Transition]] = []
         asking: list[tuple[_Move, frozenset[Question]]] = []
@@ -67,7 +76,7 @@ def advance_all(connection: Connection, scene: Scene, moves: Sequence[tuple[Enro
     return total
 
 
-def _advance_one(scene: Scene, move: _Move, people: dict[int, Person]) -> Transition | Asked | None:
+def _advance_one(scene: Scene, move: _Move, people: Mapping[int, Person]) -> Transition | Asked | None:
     enrolment = move.enrolment
     journey = scene.catalogue.journeys.get((enrolment.journey, enrolment.version))
     if journey is None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from campaigns.habits import find_habits
 from campaigns.message_context import profile_context
 from core.database import batches
 from core.errors import NotFoundError
@@ -20,7 +21,6 @@ from customers.profiles import load_profiles
 from customers.tables import customer_event
 from journeys.catalogue import Catalogue
 from journeys.earnings import count_earned
-from journeys.habits import find_habits
 from journeys.questions import ArmOf, Earned, Event, Happened, Holds, ProfileValues, Question, ReadingHabits
 from journeys.tables import assignment
 from segments.compiling.compiler import Reach

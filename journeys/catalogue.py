@@ -7,30 +7,36 @@ left alone; the others go on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, Row, select
 
-from core.definitions import definition, list_definitions
+from core.definitions import definition, find_definition, list_definitions
 from core.errors import Fault, PostilionError, has_errors
 from core.located import KeyPath
 from customers.workspace import get_workspace
-from delivery.front_matter import parse_template
+from delivery.front_matter import TemplateSource, parse_template
+from delivery.tables import pause
 from journeys.definition import read_journey
 from journeys.interest import Interest, interest_of
 from journeys.model import Journey, JourneyStatus
 from journeys.steps.run import World
 from journeys.transition import STARTED
 from segments.definition import load_segments, rules_of
+from segments.language.nesting import with_inner
 from segments.language.rules import Rule
 
 _log = logging.getLogger("postilion.journeys")
-_KINDS = ("workspace", "segment", "journey", "template")
+_KINDS = ("workspace", "segment", "journey", "template", "offer")
+PAUSE_SCOPE = "journey:"  # under which delivery knows that a journey is paused, and why
+PAUSED_BY_FILE = "its file says `status: paused`"
+_DIGEST = 8  # characters of a content hash: enough to find the version, among those that one file has had
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,13 @@ class Admitting:
         return self.started_at or self.live_since
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalogue:
-    """`journeys` are all versions that were ever published, `newest` the one in force of each that is."""
+    """`journeys` are all versions that were ever published, `newest` the one in force of each that is.
+
+    `pauses` tells of each journey whose file pauses it since when; `resuming` are those that go on again, where the
+    deadlines of some people are still as the pause found them.
+    """
 
     world: World
     segments: Mapping[str, Rule]
@@ -59,10 +69,13 @@ class Catalogue:
     interests: Mapping[tuple[str, int], Interest]
     newest: Mapping[str, Journey]
     admitting: tuple[Admitting, ...]
+    pauses: Mapping[str, datetime] = field(default_factory=dict)
+    resuming: frozenset[str] = frozenset()
 
-    @property
+    @cached_property
     def paused(self) -> frozenset[str]:
-        return frozenset(slug for slug, one in self.newest.items() if one.status is JourneyStatus.PAUSED)
+        """Journeys in which nobody moves."""
+        return self.resuming.union(self.pauses)
 
     def event_names(self) -> frozenset[str] | None:
         """The names of the events that can matter to any journey; None is every event."""
@@ -84,12 +97,15 @@ def get_catalogue(connection: Connection) -> Catalogue:
     table = definition.c
     query = select(table.kind, table.slug, table.version, table.content_hash, table.withdrawn_at)
     rows = connection.execute(query.where(table.kind.in_(_KINDS)).order_by(table.kind, table.slug, table.version))
-    signature = tuple(map(tuple, rows))
+    standing = frozenset(connection.scalars(select(pause.c.scope).where(pause.c.cause == PAUSED_BY_FILE)))
+    signature = (standing, *map(tuple, rows))
     with _lock:
         kept = _kept.get(connection.engine)
     if kept is not None and kept[0] == signature:
         return kept[1]
     catalogue = _load(connection, kept[1] if kept else None)
+    resuming = {scope.removeprefix(PAUSE_SCOPE) for scope in standing} - catalogue.pauses.keys()
+    catalogue = replace(catalogue, resuming=frozenset(resuming))
     with _lock:
         _kept[connection.engine] = (signature, catalogue)
     return catalogue
@@ -113,9 +129,10 @@ def _load(connection: Connection, before: Catalogue | None) -> Catalogue:
     }
     read = ((one.slug, parse_template(one.source, one.file)[0]) for one in list_definitions(connection, "template"))
     templates = {slug: template for slug, template in read if template is not None}
+    segments = rules_of(load_segments(connection))
     return Catalogue(
-        world=World(workspace, templates),
-        segments=rules_of(load_segments(connection)),
+        world=World(workspace, templates, _pinned(connection, journeys.values()), _digests(connection, segments)),
+        segments=segments,
         journeys=journeys,
         interests={place: interest_of(journey) for place, journey in journeys.items()},
         newest=newest,
@@ -124,7 +141,40 @@ def _load(connection: Connection, before: Catalogue | None) -> Catalogue:
             for slug, journey in newest.items()
             if journey.status is JourneyStatus.LIVE
         ),
+        pauses={
+            slug: since
+            for slug, journey in newest.items()
+            if journey.status is JourneyStatus.PAUSED
+            and (since := _since([row for row in rows if row.slug == slug], (journey.status,), journey.status))
+        },
     )
+
+
+def _pinned(connection: Connection, journeys: Iterable[Journey]) -> dict[str, TemplateSource]:
+    """The versions of templates that steps pin, by `name@version`; one that was never published is none."""
+    mentions = {
+        (mention.name, mention.version)
+        for journey in journeys
+        for step in journey.by_id.values()
+        for mention in step.mentions
+        if mention.version is not None
+    }
+    found: dict[str, TemplateSource] = {}
+    for slug, version in sorted(mentions):
+        published = find_definition(connection, "template", slug, version)
+        source = parse_template(published.source, published.file)[0] if published is not None else None
+        if source is not None:
+            found[f"{slug}@{version}"] = source
+    return found
+
+
+def _digests(connection: Connection, segments: Mapping[str, Rule]) -> dict[str, str]:
+    """Which contents of segments and offers are in force, see `World`."""
+    found = {f"offer/{one.slug}": one.content_hash[:_DIGEST] for one in list_definitions(connection, "offer")}
+    hashes = {one.slug: one.content_hash[:_DIGEST] for one in list_definitions(connection, "segment")}
+    for slug in segments:
+        found[f"segment/{slug}"] = "+".join(hashes[one] for one in with_inner(slug, segments))
+    return found
 
 
 def _parse(row: Row[Any]) -> Journey | None:
@@ -149,11 +199,14 @@ def _admitting(journey: Journey, versions: Sequence[Row[Any]]) -> Admitting:
     return Admitting(journey, live_since, _since(versions, (live, paused)))
 
 
-def _since(versions: Sequence[Row[Any]], statuses: Sequence[str]) -> datetime | None:
+def _since(
+    versions: Sequence[Row[Any]], statuses: Sequence[str], first: JourneyStatus = JourneyStatus.LIVE
+) -> datetime | None:
+    """The first of the newest unbroken row of versions with one of `statuses` that has the status `first`."""
     since: datetime | None = None
     for row in reversed(versions):
         if row.document.get("status") not in statuses or (row is not versions[-1] and row.withdrawn_at is not None):
             break
-        if row.document.get("status") == JourneyStatus.LIVE:
+        if row.document.get("status") == first:
             since = row.published_at
     return since

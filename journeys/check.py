@@ -15,6 +15,7 @@ from journeys.checking.circles import check_circles
 from journeys.checking.conditions import branches_in_vain, settled_conditions, wrong_arms
 from journeys.checking.consent import consent_paths
 from journeys.checking.dates import dates
+from journeys.checking.hours import closed_hours
 from journeys.checking.limits import starved
 from journeys.checking.names import other_files, untracked_opens
 from journeys.checking.reach import mails_in_a_row, unreached
@@ -56,6 +57,7 @@ _RULES: tuple[Callable[[Case], Iterator[Fault]], ...] = (
     variables,
     consent_paths,
     closed_windows,
+    closed_hours,
     starved,
     timeouts,
     reentries,

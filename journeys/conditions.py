@@ -7,10 +7,12 @@ the same question can be answered for many people at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from journeys.questions import Event, Happened, Holds, Question, UnansweredError
 from segments.language.matcher import match_value, match_where
@@ -53,8 +55,7 @@ ABOUT_TASKS = frozenset({"task_created", "task_closed"})
 BY_PEOPLE = frozenset({Happening.OPENED, Happening.CLICKED})
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True, gc=False):
     """What one person's passage knows by itself, and whom to ask for the rest."""
 
     ask: Callable[[Question], Any]
@@ -62,20 +63,26 @@ class Ground:
     zone: ZoneInfo
     entered_at: datetime
     step_entered_at: datetime
-    entry: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] = {}
     entry_event_id: int | None = None
-    answers: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
-    outcomes: Mapping[str, str] = field(default_factory=dict)
-    messages: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[str | int]] = {}
+    outcomes: Mapping[str, str] = {}
+    messages: Mapping[str, str] = {}
     own_steps: Collection[str] = ()
-    tasks: Mapping[str, str] = field(default_factory=dict)  # of each step, the task that it has made last
+    tasks: Mapping[str, str] = {}  # of each step, the task that it has made last
 
 
 def holds(rule: Rule, ground: Ground) -> bool:
     """Whether `rule` holds. Raises UnansweredError with every question that is still open."""
-    leaves = list(iter_leaves(rule))
-    if not any(_is_own(leaf, ground) for leaf in leaves):
+    leaves = (rule,) if isinstance(rule, Leaf) else tuple(iter_leaves(rule))
+    for leaf in leaves:
+        if _is_own(leaf, ground):
+            break
+    else:
         return bool(ground.ask(Holds(rule)))
+    if len(leaves) == 1:
+        answer = _answer(leaves[0], ground)
+        return evaluate(rule, lambda _leaf: answer)
     answers: dict[int, bool] = {}
     unanswered: set[Question] = set()
     for leaf in leaves:

@@ -27,7 +27,7 @@ from journeys.reading import MakeFault, Reader
 from journeys.sending_words import parse_sending
 from journeys.steps.contract import NameKind, StepSpec
 from journeys.steps.holdout import as_share
-from journeys.steps.message_options import OnSkip, parse_options
+from journeys.steps.message_options import parse_options
 from segments.language.matcher_parser import parse_where
 from segments.language.rules import Comparison, Matcher, Operator, PropertyTest, Rule, Where
 
@@ -47,7 +47,8 @@ def read_journey(
     document: Mapping[str, Any], make_fault: MakeFault, *, version: int = 0
 ) -> tuple[Journey, list[Fault]]:
     """As `parse_journey`, from plain data; `make_fault(code, path, message, hint, at_key=…)` knows the places."""
-    reader = Reader(make_fault)
+    when_skipped = document.get("defaults", {}).get("on_skip")
+    reader = Reader(make_fault, when_skipped if isinstance(when_skipped, list) else ())
     top = reader.spec(document, ())
     reenter = _reentry(top, document.get("reenter", "after_exit"))
     entries = read_entries(top, document["enter"])
@@ -91,7 +92,8 @@ def _reentry(top: StepSpec, data: Any) -> Reentry:
 def _goal(top: StepSpec, data: Mapping[str, Any]) -> Goal | None:
     if ("event" in data) == ("segment" in data):
         message = "a goal is an event or a segment"
-        top.report("E103", "goal", message=message, hint="keep one of `event` and `segment`")
+        second = ("segment",) if "segment" in data else ()
+        top.report("E103", "goal", *second, message=message, hint="keep one of `event` and `segment`", at_key=True)
         return None
     where = _where(top, data, ("goal",))
     if "segment" in data:
@@ -135,8 +137,6 @@ def _holdout(document: Mapping[str, Any]) -> Holdout | None:
 def _defaults(reader: Reader, data: Mapping[str, Any], top: StepSpec) -> Any:
     spec = reader.spec(data, ("defaults",))
     options = parse_options(spec)
-    if options.on_skip is OnSkip.STEPS:
-        spec.not_yet("on_skip", what="steps in `defaults.on_skip`")
     top.mentions.extend(spec.mentions)
     return options
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
 
 from core.bulk import among
 from customers.tables import ProfileStatus, profile
 from journeys.advancing import Moved, advance_all
+from journeys.alike import Waiting, move_alike
 from journeys.answers import Scene
-from journeys.enrolments import load_enrolments
+from journeys.enrolments import load_free
 from journeys.tables import enrolment, timer
-from journeys.transition import Due, TimerKind
+from journeys.transition import Due, Enrolment, TimerKind, Wake
 
 BATCH = 2_000
 _WAITING = (ProfileStatus.RESTRICTED.value, ProfileStatus.MERGED.value)
@@ -31,28 +31,30 @@ def has_due(connection: Connection, scene: Scene) -> bool:
 
 def fire_due(connection: Connection, scene: Scene, limit: int = BATCH) -> tuple[int, Moved]:
     """Let the next due timers act, each enrolment's earliest; answers how many there were."""
-    first: dict[int, Row[tuple[int, str]]] = {}
-    for row in _due(connection, scene, limit):
-        first.setdefault(row.enrolment_id, row)
-    waiting = load_enrolments(connection, scene.vault, first, wait=False)
-    readable = scene.catalogue.journeys
-    mine = [
-        row
-        for owner, row in first.items()
-        if owner in waiting and (waiting[owner].journey, waiting[owner].version) in readable
-    ]
-    if not mine:
+    first: dict[int, str] = {}
+    for number, kind in _due(connection, scene, limit):
+        first.setdefault(number, kind)
+    if not first:
         return 0, Moved()
-    moved = advance_all(connection, scene, [(waiting[row.enrolment_id], Due(TimerKind(row.kind))) for row in mine])
+    mine = [
+        Waiting(stored, person, first[stored.id])
+        for stored, person in load_free(connection, scene.vault, first)
+        if stored.version in scene.catalogue.journeys
+    ]
+    moved, alone = move_alike(connection, scene, mine)
+    place = {number: place for place, number in enumerate(first)}
+    alone.sort(key=lambda one: place[one.stored.id])
+    moves: list[tuple[Enrolment, Wake]] = [(one.stored.read(), Due(TimerKind(one.timer))) for one in alone]
+    moved += advance_all(connection, scene, moves, {one.person.id: one.person for one in alone})
     _drop_fired(connection, mine, scene.now)
     return len(mine), moved
 
 
-def _drop_fired(connection: Connection, fired: Sequence[Row[Any]], now: datetime) -> None:
+def _drop_fired(connection: Connection, fired: Sequence[Waiting], now: datetime) -> None:
     """A timer that has fired is gone; whoever goes on waiting has set it to a later instant."""
     owners: dict[str, list[int]] = defaultdict(list)
-    for row in fired:
-        owners[row.kind].append(row.enrolment_id)
+    for one in fired:
+        owners[one.timer].append(one.stored.id)
     for kind, ids in owners.items():
         those = (timer.c.kind == kind, timer.c.due_at <= now, among(connection, timer.c.enrolment_id, ids))
         connection.execute(delete(timer).where(*those))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from journeys.transition import (
     ClearTimers,
     CreateTask,
     DecideOffer,
+    Effect,
     EmitEvent,
     EnqueueMessage,
     Enrolment,
@@ -123,39 +124,56 @@ def _message(scene: Scene, owner: Enrolment, effect: EnqueueMessage) -> NewMessa
     )
 
 
-def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> None:
-    """Of several settings of one timer the last counts."""
-    last: dict[tuple[int, str], datetime | None] = {}
-    for item in transitions:
-        for effect in item.effects:
-            if type(effect) is SetTimer:
-                last[item.enrolment.id, effect.kind.value] = effect.due_at
-            elif type(effect) is ClearTimers:
-                last.update(((item.enrolment.id, kind.value), None) for kind in effect.kinds)
-    cleared: dict[str, list[int]] = defaultdict(list)
-    rows = []
-    for (owner, kind), due_at in last.items():
-        if due_at is None:
-            cleared[kind].append(owner)
-        else:
-            rows.append((owner, kind, to_micros(due_at)))
+def last_timers(effects: Iterable[Effect]) -> dict[str, int | None]:
+    """When each timer that is set or cleared (None) is due at the end, in microseconds: the last setting counts."""
+    last: dict[str, int | None] = {}
+    for effect in effects:
+        if type(effect) is SetTimer:
+            last[effect.kind.value] = to_micros(effect.due_at)
+        elif type(effect) is ClearTimers:
+            last.update((kind.value, None) for kind in effect.kinds)
+    return last
+
+
+def keep_timers(connection: Connection, rows: Sequence[tuple[int, str, int]], cleared: Mapping[str, list[int]]) -> None:
+    """Set timers (enrolment id, kind, due at) and clear those of the given enrolments, by kind."""
     for kind, owners in cleared.items():
         connection.execute(delete(timer).where(timer.c.kind == kind, among(connection, timer.c.enrolment_id, owners)))
     again = "(enrolment_id, kind) DO UPDATE SET due_at = excluded.due_at"
     insert_few(connection, timer, ("enrolment_id", "kind", "due_at"), rows, on_conflict=again)
 
 
-def _set_waits(connection: Connection, caused: _Caused) -> None:
-    last = {owner.id: (owner.profile_id, effect.names) for owner, effect in caused.of(WaitFor)}
-    if not last:
+def keep_waits(connection: Connection, owners: Sequence[int], rows: Sequence[tuple[int, int, str, int]]) -> None:
+    """Let `owners` wait for nothing but the `rows`: enrolment id, number, name of the event, profile id."""
+    if not owners:
         return
-    connection.execute(delete(event_wait).where(among(connection, event_wait.c.enrolment_id, list(last))))
+    connection.execute(delete(event_wait).where(among(connection, event_wait.c.enrolment_id, owners)))
+    insert_few(connection, event_wait, ("enrolment_id", "item_no", "event_name", "profile_id"), rows)
+
+
+def _set_timers(connection: Connection, transitions: Sequence[Transition]) -> None:
+    last: dict[tuple[int, str], int | None] = {}
+    for item in transitions:
+        for kind, due_at in last_timers(item.effects).items():
+            last[item.enrolment.id, kind] = due_at
+    cleared: dict[str, list[int]] = defaultdict(list)
+    rows = []
+    for (owner, kind), due_at in last.items():
+        if due_at is None:
+            cleared[kind].append(owner)
+        else:
+            rows.append((owner, kind, due_at))
+    keep_timers(connection, rows, cleared)
+
+
+def _set_waits(connection: Connection, caused: _Caused) -> None:
+    last = {owner.id: (owner.profile_id, effect) for owner, effect in caused.of(WaitFor)}
     rows = [
         (owner, number, name, profile_id)
-        for owner, (profile_id, names) in last.items()
-        for number, name in enumerate(dict.fromkeys(name for _, name in names), start=1)
+        for owner, (profile_id, effect) in last.items()
+        for number, name in effect.events()
     ]
-    insert_few(connection, event_wait, ("enrolment_id", "item_no", "event_name", "profile_id"), rows)
+    keep_waits(connection, list(last), rows)
 
 
 def _assign(connection: Connection, caused: _Caused) -> None:

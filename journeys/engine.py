@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from core.durations import add_calendar
 from customers.tables import ProfileStatus
-from journeys.conditions import matches
+from journeys.goal import find_credited, find_goal, goal_ends_at
 from journeys.model import Journey
 from journeys.questions import Event, Facts, Happened, UnansweredError
 from journeys.steps.anew import wait_anew
@@ -117,7 +117,7 @@ class _Walk:
             if self.journey.goal is None:
                 self._end(EndReason.HOLDOUT)
                 return
-            run.effects.append(SetTimer(TimerKind.GOAL, self._goal_ends_at()))
+            run.effects.append(SetTimer(TimerKind.GOAL, goal_ends_at(run)))
         else:
             ends_at = add_calendar(self.enrolment.entered_at, self.journey.max_stay, run.zone)
             run.effects.append(SetTimer(TimerKind.MAX_STAY, ends_at))
@@ -173,7 +173,7 @@ class _Walk:
             if self.journey.goal is None:
                 self._end(EndReason.HOLDOUT)
             else:
-                run.effects.append(SetTimer(TimerKind.GOAL, self._goal_ends_at()))
+                run.effects.append(SetTimer(TimerKind.GOAL, goal_ends_at(run)))
             return
         if change.has_new_stay:
             ends_at = add_calendar(self.enrolment.entered_at, self.journey.max_stay, run.zone)
@@ -204,26 +204,20 @@ class _Walk:
 
     # -- goals, exits, late events -----------------------------------------------------------------------------------
 
-    def _goal_ends_at(self) -> datetime:
-        return add_calendar(self.enrolment.entered_at, self.journey.goal_within, self.run.zone)
-
     def _count_goal(self, events: Iterable[Event]) -> None:
         """Once per enrolment, by `occurred_at`, also after the run has ended."""
         goal = self.journey.goal
-        if goal is None or self.goal_at is not None:
+        if goal is None or self.goal_at is not None or (event := find_goal(goal, self.run, events)) is None:
             return
-        start, end = self.enrolment.entered_at, self._goal_ends_at()
-        for event in events:
-            in_time = event.name in goal.names and start <= event.occurred_at < end
-            if in_time and matches(goal.where, event, self.run.ground):
-                value = event.properties.get(goal.value) if goal.value else None
-                worth = {"value": value} if isinstance(value, int | float) else {}
-                self.goal_at = event.occurred_at
-                self.run.note(JournalKind.GOAL, event=event.id, at=event.occurred_at.isoformat(), **worth)
-                self._emit("goal_reached")
-                if goal.exits and self.status is EnrolmentStatus.ACTIVE:
-                    self._end(EndReason.GOAL)
-                return
+        value = event.properties.get(goal.value) if goal.value else None
+        worth = {"value": value} if isinstance(value, int | float) else {}
+        credited = find_credited(self.run, event)
+        told = {**worth, **({"message": credited} if credited else {})}
+        self.goal_at = event.occurred_at
+        self.run.note(JournalKind.GOAL, event=event.id, at=event.occurred_at.isoformat(), **told)
+        self._emit("goal_reached")
+        if goal.exits and self.status is EnrolmentStatus.ACTIVE:
+            self._end(EndReason.GOAL)
 
     def _leaves(self) -> bool:
         """Ends the run when one of the journey's exits holds."""
@@ -231,6 +225,7 @@ class _Walk:
             if self.run.holds(rule):
                 self._end(EndReason.EXIT, exit=number)
                 return True
+        self.run.used.clear()
         return False
 
     def _note_late(self, news: Iterable[Event]) -> None:
@@ -253,14 +248,15 @@ class _Walk:
             if self.run.memo is None and not self.is_again and not self._begin(self.step):
                 continue
             self.is_again = False
-            caused = len(self.run.effects)
+            effects = self.run.effects
+            caused = len(effects)
             decision = self.step.verb.advance(self.step, self.run)
             if isinstance(decision, Stay):
                 self._stay(self.step, decision)
                 return
             self._follow(self.step, decision)
-            changed = any(isinstance(effect, CHANGES_FACTS) for effect in self.run.effects[caused:])
-            self.is_unfinished = changed and self.status is EnrolmentStatus.ACTIVE
+            if len(effects) > caused and self.status is EnrolmentStatus.ACTIVE:
+                self.is_unfinished = not CHANGES_FACTS.isdisjoint(map(type, effects[caused:]))
 
     def _waits_after_failure(self) -> bool:
         """Whether a failed step waits for its next attempt; when its time has come, the step is tried as it stood."""
@@ -397,5 +393,6 @@ class _Walk:
             goal_at=self.goal_at,
             journal_seq=before.journal_seq + len(run.journal),
             origin_profile_id=before.origin_profile_id,
+            entry_event_id=before.entry_event_id,
         )
         return Transition(after, tuple(run.journal), tuple(run.effects), self.steps_done, self.is_unfinished)

@@ -12,21 +12,26 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, Text, cast, select, type_coerce
 
 from core.bulk import among, insert_few, insert_fresh, set_rows
 from core.clock import from_micros, to_micros
 from core.located import KeyPath
 from core.vault import Vault
+from customers.tables import profile
 from journeys.model import Journey
+from journeys.people import person_of
+from journeys.questions import Person
 from journeys.sealed_state import SEALED, Lazy, Opener
 from journeys.tables import EnrolmentStatus, enrolment, journal
 from journeys.transition import EndReason, Enrolment, JournalEntry
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
+_decode = msgspec.json.Decoder().decode
 _STATUS = {status.value: status for status in EnrolmentStatus}
 _NEW = (
     "uid", "journey", "version", "profile_id", "key", "status", "state", "sealed_state", "entered_at", "journal_seq",
+    "entry_event_id",
 )  # fmt: skip
 _SAVED = (
     "id", "status", "position", "step", "state", "step_entered_at", "ended_at", "end_reason", "goal_at", "journal_seq",
@@ -50,6 +55,7 @@ def insert_enrolments(connection: Connection, vault: Vault, new: Sequence[Enrolm
             _seal(vault, item),
             to_micros(item.entered_at),
             0,
+            item.entry_event_id,
         )
         for item in new
     ]
@@ -75,9 +81,31 @@ def load_enrolments(
     if not ids:
         return {}
     query = select(*_LOADED).where(among(connection, enrolment.c.id, ids)).order_by(enrolment.c.id)
-    rows = connection.execute(query.with_for_update(skip_locked=not wait)).all()
-    opener = Opener(vault, [row.origin_profile_id or row.profile_id for row in rows])
-    return {row[0]: _enrolment(opener, row) for row in rows}
+    stored, _ = _stored(connection, vault, query.with_for_update(skip_locked=not wait))
+    return {one.id: one.read() for one in stored}
+
+
+def load_free(
+    connection: Connection, vault: Vault, enrolment_ids: Collection[int]
+) -> list[tuple[StoredEnrolment, Person]]:
+    """As `load_enrolments` without `wait`: each with its person, and not read yet."""
+    query = (
+        select(*_LOADED, profile.c.status, profile.c.timezone, profile.c.merged_into)
+        .join(profile, profile.c.id == enrolment.c.profile_id)
+        .where(among(connection, enrolment.c.id, sorted(enrolment_ids)))
+        .order_by(enrolment.c.id)
+        .with_for_update(of=enrolment, skip_locked=True)
+    )
+    stored, rows = _stored(connection, vault, query)
+    return [(one, person_of(one.profile_id, *row[_WIDTH:])) for one, row in zip(stored, rows, strict=True)]
+
+
+def _stored(
+    connection: Connection, vault: Vault, query: Select[Any]
+) -> tuple[list[StoredEnrolment], Sequence[Row[Any]]]:
+    rows = connection.execute(query).all()
+    opener = Opener(vault, (row.origin_profile_id or row.profile_id for row in rows))
+    return [StoredEnrolment(row, opener) for row in rows], rows
 
 
 def find_enrolments(connection: Connection, *where: ColumnElement[bool]) -> list[Row[Any]]:
@@ -90,29 +118,33 @@ def save_enrolments(
     connection: Connection, vault: Vault, moved: Sequence[Enrolment], journeys: Mapping[tuple[str, int], Journey]
 ) -> None:
     """Write back what the engine made of enrolments that this transaction holds."""
-    rows = []
-    for item in moved:
-        journey = journeys.get((item.journey, item.version))
-        step = journey.by_id.get(item.step or "") if journey else None
-        rows.append(
-            (
-                item.id,
-                item.status.value,
-                _path_text(step.path) if step else None,
-                item.step,
-                _text(item.state),
-                _micros(item.step_entered_at),
-                _micros(item.ended_at),
-                item.end_reason,
-                _micros(item.goal_at),
-                item.journal_seq,
-            )
-        )
-    set_rows(connection, enrolment, _SAVED, rows)
+    save_rows(connection, [saved_row(item, journeys.get((item.journey, item.version))) for item in moved])
     sealed = [item for item in moved if not _is_as_read(item)]
     if sealed:
         vault.prepare(item.origin_profile_id or item.profile_id for item in sealed if _is_sealable(item))
         set_rows(connection, enrolment, ("id", "sealed_state"), [(item.id, _seal(vault, item)) for item in sealed])
+
+
+def saved_row(item: Enrolment, journey: Journey | None) -> tuple[Any, ...]:
+    """What of an enrolment changes when it is moved, beginning with its id and ending with `journal_seq`."""
+    step = journey.by_id.get(item.step or "") if journey else None
+    return (
+        item.id,
+        item.status.value,
+        _path_text(step.path) if step else None,
+        item.step,
+        _text(item.state),
+        _micros(item.step_entered_at),
+        _micros(item.ended_at),
+        item.end_reason,
+        _micros(item.goal_at),
+        item.journal_seq,
+    )
+
+
+def save_rows(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write rows as `saved_row` makes them."""
+    set_rows(connection, enrolment, _SAVED, rows)
 
 
 def append_journal(
@@ -122,13 +154,23 @@ def append_journal(
 
     Not an insert that may be repeated: the same number twice would mean that one enrolment was moved by two at once.
     """
-    at = to_micros(now)
     rows = [
-        (item.id, seq, at, entry.kind.value, _text(entry.data))
+        (item.id, seq, kind, data)
         for item, added in entries
-        for seq, entry in enumerate(added, start=item.journal_seq - len(added) + 1)
+        for seq, (kind, data) in enumerate(journal_texts(added), start=item.journal_seq - len(added) + 1)
     ]
-    insert_fresh(connection, journal, _JOURNAL, rows)
+    append_texts(connection, rows, now)
+
+
+def journal_texts(entries: Sequence[JournalEntry]) -> list[tuple[str, str]]:
+    """Kind and data of each entry, as they are stored."""
+    return [(entry.kind.value, _text(entry.data)) for entry in entries]
+
+
+def append_texts(connection: Connection, rows: Sequence[tuple[int, int, str, str]], now: datetime) -> None:
+    """As `append_journal`, for rows of enrolment id, number, kind and data."""
+    at = to_micros(now)
+    insert_fresh(connection, journal, _JOURNAL, [(owner, seq, at, kind, data) for owner, seq, kind, data in rows])
 
 
 def _ids_by_uid(connection: Connection, uids: Collection[str]) -> dict[str, int]:
@@ -136,40 +178,74 @@ def _ids_by_uid(connection: Connection, uids: Collection[str]) -> dict[str, int]
     return dict(connection.execute(query).tuples().all())
 
 
-_INSTANTS = ("entered_at", "step_entered_at", "ended_at", "goal_at")
-_NAMES = (
-    "id", "uid", "journey", "version", "profile_id", "key", "entered_at", "status", "step", "state", "sealed_state",
-    "step_entered_at", "ended_at", "end_reason", "goal_at", "journal_seq", "origin_profile_id",
+# First what is a person's own, then what those share who stand alike; instants as numbers, the state as text.
+_OWN = (
+    "id", "uid", "profile_id", "key", "entered_at", "sealed_state", "journal_seq", "origin_profile_id",
+    "entry_event_id",
 )  # fmt: skip
-_LOADED = [type_coerce(enrolment.c[name], BigInteger()) if name in _INSTANTS else enrolment.c[name] for name in _NAMES]
+_SHARED = ("journey", "version", "status", "step", "state", "step_entered_at", "ended_at", "end_reason", "goal_at")
+_INSTANTS = frozenset(("entered_at", "step_entered_at", "ended_at", "goal_at"))
 
 
-def _enrolment(opener: Opener, row: Row[Any]) -> Enrolment:
-    (
-        number, uid, journey, version, profile_id, key, entered_at, status, step, state, sealed,
-        step_entered_at, ended_at, end_reason, goal_at, journal_seq, origin_profile_id,
-    ) = row  # fmt: skip
-    entry, results = (_EMPTY, _EMPTY) if sealed is None else opener.parts(origin_profile_id or profile_id, sealed)
-    return Enrolment(
-        number,
-        uid,
-        journey,
-        version,
-        profile_id,
-        key,
-        from_micros(entered_at),
-        _STATUS[status],
-        step,
-        state,
-        entry,
-        results,
-        _instant(step_entered_at),
-        _instant(ended_at),
-        end_reason,
-        _instant(goal_at),
-        journal_seq,
-        origin_profile_id,
-    )
+def _plain(name: str) -> ColumnElement[Any]:
+    column = enrolment.c[name]
+    if name == "state":
+        return cast(column, Text).label(name)
+    return type_coerce(column, BigInteger()).label(name) if name in _INSTANTS else column
+
+
+_LOADED = [_plain(name) for name in (*_OWN, *_SHARED)]
+_WIDTH = len(_LOADED)
+
+
+class StoredEnrolment:
+    """The row of an enrolment, read no further than somebody asks."""
+
+    __slots__ = ("_opener", "_own", "id", "journal_seq", "profile_id", "shared")
+
+    def __init__(self, row: Sequence[Any], opener: Opener) -> None:
+        self._own, self.shared, self._opener = row[: len(_OWN)], tuple(row[len(_OWN) : _WIDTH]), opener
+        self.id: int = row[0]
+        self.profile_id: int = row[2]
+        self.journal_seq: int = row[6]
+
+    @property
+    def version(self) -> tuple[str, int]:
+        """The journey, and which version of it."""
+        journey, version = self.shared[:2]
+        return journey, version
+
+    def read_shared(self) -> dict[str, Any]:
+        """What it has in common with others, by the names of `Enrolment`."""
+        _, _, status, step, state, step_entered_at, ended_at, end_reason, goal_at = self.shared
+        return {
+            "status": _STATUS[status],
+            "step": step,
+            "state": _decode(state),
+            "step_entered_at": _instant(step_entered_at),
+            "ended_at": _instant(ended_at),
+            "end_reason": end_reason,
+            "goal_at": _instant(goal_at),
+        }
+
+    def read(self) -> Enrolment:
+        number, uid, profile_id, key, entered_at, sealed, journal_seq, origin_profile_id, entry_event_id = self._own
+        owner = origin_profile_id or profile_id
+        entry, results = (_EMPTY, _EMPTY) if sealed is None else self._opener.parts(owner, sealed)
+        return Enrolment(
+            number,
+            uid,
+            *self.version,
+            profile_id,
+            key,
+            from_micros(entered_at),
+            entry=entry,
+            results=results,
+            journal_seq=journal_seq,
+            origin_profile_id=origin_profile_id,
+            entry_event_id=entry_event_id,
+            **self.read_shared(),
+        )
 
 
 def _is_as_read(item: Enrolment) -> bool:

@@ -15,7 +15,7 @@ from core.durations import Duration, InvalidDurationError, parse_offset
 from core.located import KeyPath
 from core.value_schema import find_schema_fault
 from journeys.entries.kinds import Admissions, ApiEntry, DateEntry, LeapDay, Repeat, ScheduleEntry
-from journeys.model import DEFAULT_MAX_AGE, Edge, Entry, EventEntry, SegmentEntry
+from journeys.model import DEFAULT_MAX_AGE, SHORTEST_RHYTHM, Edge, Entry, EventEntry, SegmentEntry
 from journeys.steps.contract import NameKind, StepSpec
 from segments.language.matcher_parser import parse_where
 from segments.language.rules import Rule
@@ -94,7 +94,11 @@ def _segment(
             Edge.ONCE: "`once` lets in whoever is in the segment already",
         }[edge]
         top.report("E103", *path, "backfill", message=message, hint="leave `backfill` out")
-    return SegmentEntry(data["segment"], edge, bool(data.get("backfill")), condition)
+    check_every = top.duration(data["check_every"], *path, "check_every") if "check_every" in data else None
+    if check_every is not None and check_every.as_elapsed() < SHORTEST_RHYTHM:
+        hint = "leave it out: what happens is followed within seconds, it is for what the calendar decides"
+        top.report("E103", *path, "check_every", message="nobody is asked more often than once a minute", hint=hint)
+    return SegmentEntry(data["segment"], edge, bool(data.get("backfill")), condition, check_every)
 
 
 def _around(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +130,8 @@ def _date(top: StepSpec, data: Mapping[str, Any], path: tuple[str | int, ...], c
     try:
         offset = parse_offset(data.get("offset", "0d"))
     except InvalidDurationError as error:
-        top.report("E103", *path, "offset", message=str(error))
+        message, hint = error.told
+        top.report("E103", *path, "offset", message=message, hint=hint)
     return DateEntry(
         attribute=data["date"],
         repeat=repeat,
@@ -141,6 +146,7 @@ def _api(top: StepSpec, data: Mapping[str, Any], path: tuple[str | int, ...]) ->
     schema = data.get("schema")
     problem = find_schema_fault(schema) if schema is not None else None
     if problem is not None:
-        top.report("E103", *path, "schema", message=f"this is no JSON Schema: {problem}")
+        hint = "write one of draft 2020-12, such as {required: [plan]}"
+        top.report("E103", *path, "schema", message=f"this is no JSON Schema: {problem}", hint=hint)
         return ApiEntry()
     return ApiEntry(schema)

@@ -78,7 +78,7 @@ def _best_time(data: Mapping[str, Any]) -> str:
 
 
 def _capped(data: Mapping[str, Any]) -> str:
-    return f"{data['step']}: the limit left no room, its last place went to {data['taken_by']}"
+    return f"{data['step']}: a limit left no room, its last place went to {data['taken_by']}"
 
 
 # Instants come in words, by the clock of the person, and steps by their names.

@@ -28,6 +28,7 @@ from delivery.housekeeping import has_due, settle_broken_off
 from delivery.providers.registry import Transports, create_transports
 from delivery.silence import watch_silence
 from delivery.worker import DeliveryWorker
+from journeys.rhythms import read_rhythms
 from journeys.succession import follow_merges
 from journeys.tick import tick
 from segments.following import follow
@@ -245,7 +246,7 @@ class Heart:
         return False
 
     def _follow_segments(self, now: datetime) -> bool:
-        done = follow(self._runtime, now)
+        done = follow(self._runtime, now, at_least=read_rhythms(self._runtime))
         self.tally.counts += Counter(
             {"people who entered a segment": done.entered, "people who left a segment": done.left}
         )

@@ -7,10 +7,10 @@ many people move in one statement and nobody's story is told out of order.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from core.cursors import Position, get_position, latest_position, save_position
 from customers.log import LoggedEvent, read_log
@@ -128,14 +128,18 @@ def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -
     }
 
 
-def _waiting(connection: Connection, events: dict[int, Event]) -> set[int]:
-    names = sorted({event.name for event in events.values()} | {ANY_EVENT})
-    query = select(event_wait.c.enrolment_id, event_wait.c.profile_id, event_wait.c.event_name).where(
-        event_wait.c.profile_id.in_(sorted(events)), event_wait.c.event_name.in_(names)
+def waiting_for(profile_ids: Collection[int], names: Collection[str]) -> Select[tuple[int, int, str]]:
+    """(enrolment, profile, name) of those who wait for events of these names: an index leads to them."""
+    return select(event_wait.c.enrolment_id, event_wait.c.profile_id, event_wait.c.event_name).where(
+        event_wait.c.profile_id.in_(sorted(profile_ids)), event_wait.c.event_name.in_(sorted(names))
     )
+
+
+def _waiting(connection: Connection, events: dict[int, Event]) -> set[int]:
+    names = {event.name for event in events.values()} | {ANY_EVENT}
     return {
         row.enrolment_id
-        for row in connection.execute(query)
+        for row in connection.execute(waiting_for(events, names))
         if row.event_name in (ANY_EVENT, events[row.profile_id].name)
     }
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
 from core.durations import Duration
 from journeys.entries.kinds import Admissions, ApiEntry, DateEntry, ScheduleEntry
@@ -20,6 +22,7 @@ from segments.language.rules import Rule, Where
 
 DEFAULT_MAX_STAY = Duration(days=365)
 DEFAULT_MAX_AGE = Duration(hours=24)
+SHORTEST_RHYTHM = timedelta(minutes=1)  # at which a segment may be asked about
 
 
 class JourneyStatus(StrEnum):
@@ -73,13 +76,15 @@ class EventEntry:
 class SegmentEntry:
     """Enters when the profile comes into the segment, or leaves it; `backfill` admits those who are in it already.
 
-    With the edge `ONCE` those enter who are in it when the journey begins, and nobody afterwards.
+    With the edge `ONCE` those enter who are in it when the journey begins, and nobody afterwards. The segment's members
+    are asked for at least as often as `check_every` says.
     """
 
     segment: str
     edge: Edge = Edge.ENTER
     backfill: bool = False
     condition: Rule | None = None
+    check_every: Duration | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -163,6 +168,11 @@ class Journey:
         following: dict[str, str | None] = {}
         _link(self.steps, None, following)
         return following
+
+    @cached_property
+    def kept(self) -> dict[Any, Any]:
+        """What was reckoned from this version alone, for whoever needs it again."""
+        return {}
 
     @property
     def first(self) -> str | None:

@@ -25,8 +25,13 @@ def load_people(connection: Connection, profile_ids: Collection[int]) -> dict[in
         for number, status, timezone, merged_into in connection.execute(
             select(*columns).where(among(connection, profile.c.id, some))
         ):
-            people[number] = Person(number, _STATUS[status], timezone, merged_into)
+            people[number] = person_of(number, status, timezone, merged_into)
     return people
+
+
+def person_of(number: int, status: str, timezone: str | None, merged_into: int | None) -> Person:
+    """The person whose profile has these columns."""
+    return Person(number, _STATUS[status], timezone, merged_into)
 
 
 def find_unreachable(connection: Connection, profile_ids: Collection[int]) -> set[int]:

@@ -32,6 +32,19 @@ class Stranded:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """`count` people of an older version who stand at `step` (None: held out) and go on at `to` of the new one; None
+    where nothing says where.
+    """
+
+    version: int
+    step: str | None
+    to: str | None
+    count: int
+    is_held_out: bool = False
+
+
 def find_place(old: Journey, new: Journey, step_id: str) -> Place | None:
     """Where somebody goes on in `new` who stands at `step_id` of `old`; None when nothing says it."""
     left = old.by_id.get(step_id)
@@ -64,3 +77,14 @@ def iter_stranded(versions: Sequence[Journey], new: Journey, standing: Sequence[
         if find_place(old, new, one.step) is None:
             step = old.by_id.get(one.step)
             yield Stranded(one.version, one.step, step.verb.name if step else "step", one.count)
+
+
+def iter_moving(versions: Sequence[Journey], new: Journey, standing: Sequence[Standing]) -> Iterator[Moving]:
+    """Where everybody inside older versions would go on in `new`."""
+    known = {journey.version: journey for journey in versions if journey.version < new.version}
+    for one in standing:
+        old = known.get(one.version)
+        if old is None:
+            continue
+        place = None if one.is_held_out or one.step is None else find_place(old, new, one.step)
+        yield Moving(one.version, one.step, place.step if place else None, one.count, one.is_held_out)

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+
 from core.ids import content_hash
 from customers.tables import ProfileStatus
 from segments.language.rules import Happening, Rule, Where
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(Struct, frozen=True, gc=False):
     """Does this condition hold now? Answer: bool."""
 
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True, gc=False):
     """Which events of these names are stored with `occurred_at >= since`? Answer: tuple[Event, ...], earliest first."""
 
     names: tuple[str, ...]
@@ -105,12 +105,11 @@ class Person:
     merged_into: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True, gc=False):
     """One person, and the answers to the questions asked so far."""
 
     person: Person
-    answers: Mapping[Question, Any] = field(default_factory=dict)
+    answers: Mapping[Question, Any] = {}
 
 
 class UnansweredError(Exception):

@@ -13,21 +13,31 @@ from core.errors import Fault
 from core.ids import content_hash
 from core.located import KeyPath
 from journeys.steps.contract import Done, OnError, Step, StepSpec, Verb
-from journeys.steps.registry import NOT_YET, VERBS, WHY_NOT_YET
+from journeys.steps.registry import MESSAGES, NOT_YET, VERBS, WHY_NOT_YET
 
 MakeFault = Callable[..., Fault]
+WHEN_SKIPPED: KeyPath = ("defaults", "on_skip")
 
 
 class Reader:
-    """Collects the faults of one file, and the ids that its steps have taken."""
+    """Collects the faults of one file, and the ids that its steps have taken.
 
-    def __init__(self, make_fault: MakeFault) -> None:
+    `when_skipped` are the steps of `defaults.on_skip`, as written. Each message without an `on_skip` of its own gets
+    them as steps of its own, whose ids begin with its own and a dot.
+    """
+
+    def __init__(self, make_fault: MakeFault, when_skipped: Sequence[Mapping[str, Any]] = ()) -> None:
         self.faults: list[Fault] = []
         self._make_fault = make_fault
         self._ids: set[str] = set()
+        self._when_skipped = when_skipped
+        self._owner = (
+            ""  # the message whose `defaults.on_skip` is being read; their faults are told once, at their place
+        )
 
     def report(self, code: str, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> None:
-        self.faults.append(self._make_fault(code, path, message, hint, at_key=at_key))
+        if not self._owner:
+            self.faults.append(self._make_fault(code, path, message, hint, at_key=at_key))
 
     def spec(self, data: Mapping[str, Any], path: KeyPath) -> StepSpec:
         return StepSpec(data, path, self.report, self.steps)
@@ -44,6 +54,10 @@ class Reader:
         if isinstance(on_error, list):
             spec.block("on_error", "on_error")
             on_error = OnError.STEPS
+        if self._when_skipped and verb.name in MESSAGES and "on_skip" not in data and not self._owner:
+            self._owner = step_id
+            spec.blocks["on_skip"] = self.steps(self._when_skipped, WHEN_SKIPPED)
+            self._owner = ""
         return Step(
             id=step_id,
             path=path,
@@ -68,12 +82,18 @@ class Reader:
 
     def _take_id(self, data: Mapping[str, Any], path: KeyPath) -> str:
         step_id = data.get("id")
+        if self._owner:
+            return f"{self._owner}.{step_id or _auto_id(path)}"
         if step_id is not None and step_id not in self._ids:
             self._ids.add(step_id)
             return str(step_id)
         if step_id is not None:
             self.report("E110", (*path, "id"), f"the id '{step_id}' is taken", "give this step another one")
-        return f"auto_{content_hash('/'.join(map(str, path)))[:10]}"
+        return _auto_id(path)
+
+
+def _auto_id(path: KeyPath) -> str:
+    return f"auto_{content_hash('/'.join(map(str, path)))[:10]}"
 
 
 def _parse_nothing(word: str) -> Callable[[StepSpec], Any]:

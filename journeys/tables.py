@@ -42,6 +42,7 @@ enrolment = Table(
     Column("goal_at", Instant),
     Column("journal_seq", Integer, nullable=False, default=0),
     Column("origin_profile_id", Id),  # whose it was before a merge
+    Column("entry_event_id", Id),  # the log entry that let the person in
     Index("ix_enrolment_profile_id_journey_key", "profile_id", "journey", "key"),
     Index("ix_enrolment_journey_status_step", "journey", "status", "step"),
     Index(

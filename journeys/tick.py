@@ -82,7 +82,7 @@ def tick(runtime: Runtime, now: datetime, *, batch: int = BATCH) -> TickResult:
         work = _look(connection, runtime, now)
     total = TickResult()
     if work.has_to_sync:
-        total += _one(runtime, now, lambda connection, scene: _moved(sync_pauses(connection, scene)))
+        total += _all(runtime, now, _sync)
     if work.has_news:
         total += _all(runtime, now, lambda connection, scene: _ingest(connection, scene, batch))
     if work.has_backfills:
@@ -149,6 +149,11 @@ def _all(runtime: Runtime, now: datetime, work: Callable[[Connection, Scene], tu
             return total + TickResult(has_more=True)
         total += _one(runtime, now, once)
     return total
+
+
+def _sync(connection: Connection, scene: Scene) -> tuple[TickResult, bool]:
+    moved, is_through = sync_pauses(connection, scene)
+    return _moved(moved), is_through
 
 
 def _ingest(connection: Connection, scene: Scene, batch: int) -> tuple[TickResult, bool]:

@@ -2,15 +2,19 @@
 
 Nothing here touches a database; `enrolments` and `effects` write what stands here. `state` and the journal hold only
 ids, branches and instants; what people wrote or did (`entry`, `results`) is kept apart, because it is sealed.
+
+What is made at every move is a struct, because a frozen dataclass takes many times as long to make.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from journeys.questions import Earned, Event, Question
 from journeys.tables import EnrolmentStatus
@@ -84,20 +88,19 @@ class Enrolment:
     goal_at: datetime | None = None
     journal_seq: int = 0
     origin_profile_id: int | None = None  # whose it was before a merge, and whose key seals it
+    entry_event_id: int | None = None  # of the log; `entry` has its properties
 
 
 # -- why the engine is called ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+class Entered(Struct, frozen=True, gc=False):
     """The person has just been let in."""
 
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nudged:
+class Nudged(Struct, frozen=True, gc=False):
     """These events became known, or (without any) something about the profile changed.
 
     While the journey is paused only goals and exits are looked at.
@@ -107,20 +110,17 @@ class Nudged:
     is_paused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True, gc=False):
     """A timer has run out."""
 
     timer: TimerKind
 
 
-@dataclass(frozen=True, slots=True)
-class HoldEnded:
+class HoldEnded(Struct, frozen=True, gc=False):
     """A message that was held may go now: its step's `if` is asked once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True, gc=False):
     """The effects of the transition before were applied: go on."""
 
     steps_done: int
@@ -171,10 +171,9 @@ Wake = Entered | Nudged | Due | HoldEnded | Resumed | Broken | Ended | Succeeded
 # -- what comes out ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(Struct, frozen=True, gc=False):
     kind: JournalKind
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,22 +299,23 @@ class Assign:
     arm: str
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(Struct, frozen=True, gc=False):
     kind: TimerKind
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ClearTimers:
+class ClearTimers(Struct, frozen=True, gc=False):
     kinds: tuple[TimerKind, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class WaitFor:
+class WaitFor(Struct, frozen=True, gc=False):
     """Who waits for what, so that an event finds its waiters by name; replaces what was waited for before."""
 
     names: tuple[tuple[int, str], ...]
+
+    def events(self) -> Iterator[tuple[int, str]]:
+        """Each name once, with a number."""
+        return enumerate(dict.fromkeys(name for _, name in self.names), start=1)
 
 
 Effect = (
@@ -335,11 +335,10 @@ Effect = (
 )
 
 # After these the world is another: whatever is asked next must be asked anew.
-CHANGES_FACTS = (SetAttributes, EmitEvent, DecideOffer, CreateTask, ChangeList)
+CHANGES_FACTS: Final = frozenset({SetAttributes, EmitEvent, DecideOffer, CreateTask, ChangeList})
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True, gc=False):
     """One step forward. `is_unfinished`: apply it, then call again with `Resumed(steps_done)` and fresh facts."""
 
     enrolment: Enrolment

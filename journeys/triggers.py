@@ -205,8 +205,6 @@ def _enrol(connection: Connection, scene: Scene, admitted: Sequence[tuple[Candid
 
 def new_enrolment(candidate: Candidate, decision: Admit, held_out: set[Candidate], now: datetime) -> Enrolment:
     state: dict[str, Any] = {"run": decision.run_no}
-    if candidate.event_id is not None:
-        state["entry_event"] = candidate.event_id
     if candidate.chain:
         state["chain"] = candidate.chain
     return Enrolment(
@@ -220,6 +218,7 @@ def new_enrolment(candidate: Candidate, decision: Admit, held_out: set[Candidate
         status=EnrolmentStatus.HOLDOUT if candidate in held_out else EnrolmentStatus.ACTIVE,
         state=state,
         entry=dict(candidate.properties),
+        entry_event_id=candidate.event_id,
     )
 
 

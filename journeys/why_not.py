@@ -18,20 +18,23 @@ from sqlalchemy import Connection, Row, select
 from core.definitions import definition
 from core.vault import Vault
 from customers.log import logged_event
+from customers.profiles import load_profiles
 from customers.tables import customer_event
 from customers.workspace import Workspace
 from journeys.answers import as_event
 from journeys.explaining.clock import told
-from journeys.explaining.story import Story, read_story
+from journeys.explaining.lines import sentence
+from journeys.explaining.story import Passage, Story, read_story
 from journeys.model import JourneyStatus
 from journeys.tables import EnrolmentStatus, entry_settling
-from journeys.transition import EndReason
+from journeys.transition import EndReason, JournalKind
 from journeys.wording.conditions import matcher_in_words
 from journeys.wording.entries import entries_of, entry_in_words
 from segments.language.matcher import match_value
 from segments.language.matcher_parser import parse_where
 from segments.tables import membership
 
+_MEASURED = "so that the effect can be measured"
 _LATEST = 5  # of the events that came and did not fit
 
 
@@ -69,7 +72,7 @@ def why_not(
     story = read_story(connection, workspace, profile_id, journey)
     versions = _versions(connection, journey)
     reasons = [*_runs(story), *_not_live(versions, story.zone)]
-    reasons += [Reason(Why.REFUSED, f"was refused: {said}", row.at, row.reason) for row, said in story.refusals]
+    reasons += [Reason(Why.REFUSED, said, row.at, row.reason) for row, said in story.refusals]
     reasons += _still_asked(connection, story)
     newest = versions[-1]
     asking = _Asking(connection, vault, ZoneInfo(workspace.timezone), story, _live_since(versions))
@@ -87,28 +90,41 @@ def _runs(story: Story) -> Iterator[Reason]:
     for passage in story.passages:
         row = passage.row
         if row.status == EnrolmentStatus.HOLDOUT or row.end_reason == EndReason.HOLDOUT:
-            text = (
-                "chance put them among the held out: they came in, and get nothing, so that the effect can be measured"
-            )
+            text = f"chance{_holdout(passage)} put them among the held out: they came in, and get nothing, {_MEASURED}"
             yield Reason(Why.HELD_OUT, text, row.entered_at)
         elif row.status == EnrolmentStatus.ACTIVE:
             yield Reason(Why.INSIDE, f"is inside since {told(row.entered_at, story.zone)}", row.entered_at)
         else:
-            left = f"left on {told(row.ended_at, story.zone)} ({row.end_reason})"
-            yield Reason(Why.INSIDE, f"came in on {told(row.entered_at, story.zone)} and {left}", row.entered_at)
+            span = f"was inside from {told(row.entered_at, story.zone)} to {told(row.ended_at, story.zone)}"
+            yield Reason(Why.INSIDE, f"{span}: {_left(story, passage)}", row.entered_at)
+
+
+def _holdout(passage: Passage) -> str:
+    said = passage.version.document.get("holdout") if passage.version is not None else None
+    percent = said.get("percent") if isinstance(said, Mapping) else said
+    return f" (`holdout: {percent}`)" if percent is not None else ""
+
+
+def _left(story: Story, passage: Passage) -> str:
+    """How a run ended, as its journal tells it."""
+    for then, entry in passage.chapters():
+        if entry.kind == JournalKind.ENDED:
+            said = sentence(then, entry, story.zone)
+            return f"{said[:1].lower()}{said[1:]}"
+    return str(passage.row.end_reason).replace("_", " ")
 
 
 def _not_live(versions: Sequence[Row[Any]], zone: ZoneInfo) -> Iterator[Reason]:
     newest = versions[-1]
     if newest.withdrawn_at is not None:
-        yield Reason(
-            Why.NOT_LIVE, f"the journey lets nobody in: its file is gone since {told(newest.withdrawn_at, zone)}"
-        )
+        since = told(newest.withdrawn_at, zone)
+        gone = "it was stopped, or its file was taken away; `postilion apply` with its file makes it live again"
+        yield Reason(Why.NOT_LIVE, f"the journey lets nobody in since {since}: {gone}")
         return
     status = newest.document.get("status", JourneyStatus.DRAFT)
     if status != JourneyStatus.LIVE:
         since = told(newest.published_at, zone)
-        yield Reason(Why.NOT_LIVE, f"the journey lets nobody in: it is `status: {status}` since {since}")
+        yield Reason(Why.NOT_LIVE, f"the journey lets nobody in: its file says `status: {status}` since {since}")
 
 
 def _still_asked(connection: Connection, story: Story) -> Iterator[Reason]:
@@ -151,7 +167,18 @@ class _Asking:
         elif "segment" in entry and not {"schedule", "at"} & entry.keys():
             yield from self._segment(entry)
         elif not self.story.passages and not self.story.refusals:
-            yield Reason(Why.NEVER_CAME, f"was not brought in by: {entry_in_words(entry)}")
+            yield Reason(Why.NEVER_CAME, self._never_brought(entry))
+
+    def _never_brought(self, entry: Mapping[str, Any]) -> str:
+        """By a date, a schedule or a call."""
+        said = entry.get("date")
+        attribute = said.get("attribute") if isinstance(said, Mapping) else said
+        if attribute is None:
+            return f"was not brought in by: {entry_in_words(entry)}"
+        found = load_profiles(self.connection, self.vault, [self.story.profile_id]).get(self.story.profile_id)
+        if found is None or found.attributes.get(attribute) is None:
+            return f"has no date in {attribute}, by which people come in"
+        return f"was not brought in by {entry_in_words(entry)}: it has not come round since the journey went live"
 
     def _event(self, entry: Mapping[str, Any]) -> Iterator[Reason]:
         names = [entry["event"]] if isinstance(entry["event"], str) else list(entry["event"])
@@ -169,7 +196,7 @@ class _Asking:
         return set(self.connection.execute(query.where(entry_settling.c.journey == self.story.journey)).scalars())
 
     def _did_not_fit(self, entry: Mapping[str, Any], row: Row[Any]) -> Iterator[Reason]:
-        at = f"{row.name} of {told(row.occurred_at, self.story.zone)}"
+        at = f"the event {row.name} of {told(row.occurred_at, self.story.zone)}"
         if row.is_historical:
             yield Reason(Why.HISTORICAL, f"{at} was imported as history, which brings nobody in", row.occurred_at)
             return

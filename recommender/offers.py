@@ -77,13 +77,14 @@ def decide_offers(
     entry_skus: Mapping[int, Sequence[str]] | None = None,
     vault: Vault | None = None,
     ranked: int = 0,
+    records: bool = True,
 ) -> dict[int, OfferDecision]:
     """A decision for every given profile. `key` names the cause: the same cause gets the same decision, however often.
 
     `surface` is email, sms or widget; `entry_skus` gives the products of the event that began it, by profile. `vault`
     is needed where `eligible` asks for a sealed attribute (else InputError). With `ranked`, at least so many products
     are chosen where there are as many, in the same order. Names and prices are those of now, also in
-    a decision that was made before.
+    a decision that was made before. Without `records` all are made anew, and none is kept.
     """
     if ranked > offer.recommend.count:
         offer = replace(offer, recommend=replace(offer.recommend, count=ranked))
@@ -92,7 +93,7 @@ def decide_offers(
     decided: dict[int, OfferDecision] = {}
     for some in batches(list(dict.fromkeys(profile_ids)), _BATCH):
         ids = {number: decision_id(offer.slug, key, number) for number in some}
-        standing = find_decisions(connection, list(ids.values()))
+        standing = find_decisions(connection, list(ids.values())) if records else {}
         new = [number for number in some if ids[number] not in standing]
         withheld = find_withheld(connection, offer, new, surface=surface, now=now, vault=vault) if new else {}
         if standing:
@@ -101,7 +102,7 @@ def decide_offers(
         if chosen:
             histories = load_histories(connection, chosen, now)
             fresh = _decide(index, catalogue, offer, histories, entry_skus or {}, ids, surface, now)
-            standing |= record_decisions(connection, fresh)
+            standing |= record_decisions(connection, fresh) if records else {one.id: one for one in fresh}
         catalogue.load(item.sku for decision in standing.values() for item in decision.items)
         for number in some:
             stored = standing.get(ids[number]) if number not in withheld else None

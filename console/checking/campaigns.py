@@ -32,7 +32,7 @@ def _check(file: ProjectFile, campaign: Campaign, workspace: Workspace | None, n
     yield from unknown_names(file, iter_references(campaign.audience), names)
     yield from check_opens(file, campaign.audience, workspace)
     if workspace is not None:
-        yield from check_windows(file, campaign.audience, workspace)
+        yield from check_windows(file.located, campaign.audience, workspace)
     if campaign.offer is not None and campaign.offer not in names.offers:
         hint = did_you_mean(campaign.offer, names.offers) or f"add offers/{campaign.offer}.yaml"
         yield file.located.fault("E120", ("offer",), f"unknown offer '{campaign.offer}'", hint)
@@ -44,6 +44,8 @@ def _check(file: ProjectFile, campaign: Campaign, workspace: Workspace | None, n
         path = (*arm, content.channel)
         channels.add(content.channel)
         template = names.templates.get(content.template)
+        if template is None and content.template in names.unread:
+            continue
         if template is None:
             hint = did_you_mean(content.template, names.templates) or f"add templates/{content.template}.mjml"
             yield file.located.fault("E120", path, f"unknown template '{content.template}'", hint)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from console.checking.pinned import newest_versions
 from console.segment_costs import patient_url
 from core.database import Database
 from core.definitions import list_definitions
@@ -24,11 +25,15 @@ _MOST_NAMES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`events` are the names in the log, a thousand at most; `scores` those under which some were recorded."""
+    """`events` are the names in the log, a thousand at most; `scores` those under which some were recorded.
+
+    `templates` has the newest version of each, None where no database answers.
+    """
 
     in_force: Mapping[str, Journey] = field(default_factory=dict)
     events: frozenset[str] = frozenset()
     scores: frozenset[str] = frozenset()
+    templates: Mapping[str, int] | None = None
 
 
 def look(settings: Settings) -> Seen:
@@ -43,7 +48,8 @@ def look(settings: Settings) -> Seen:
             events = frozenset(iter_event_names(connection))
             scores = frozenset(list_score_names(connection))
             is_published = bool(list_definitions(connection, "workspace"))
-            return Seen(get_catalogue(connection).newest if is_published else {}, events, scores)
+            in_force = get_catalogue(connection).newest if is_published else {}
+            return Seen(in_force, events, scores, newest_versions(connection))
     except (SQLAlchemyError, PostilionError):
         return Seen()
 

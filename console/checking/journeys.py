@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from console.checking.names import Names
 from console.project import Project
+from console.retention_check import check_windows
 from core.errors import Fault
 from core.located import Located
 from customers.workspace import Workspace
@@ -14,6 +15,7 @@ from journeys.check import check_circles, check_journey
 from journeys.checking.case import Known, find_written
 from journeys.definition import parse_journey
 from journeys.model import Journey
+from segments.language.rules import Rule
 
 
 def check_journeys(
@@ -35,7 +37,8 @@ def check_journeys(
         lists=names.lists,
         offers=names.offers,
         journeys=names.journeys,
-        templates={slug: template.channel for slug, template in names.templates.items()},
+        templates={slug: template.channel for slug, template in names.templates.items()}
+        | dict.fromkeys(names.unread, ""),
         workspace=workspace,
         contents=names.compiled,
         events={*seen, *_emitted(readable)},
@@ -43,7 +46,16 @@ def check_journeys(
     )
     for slug, (journey, located) in readable.items():
         yield from check_journey(journey, located, known, in_force.get(slug))
+        if workspace is not None:
+            for rule in _rules_of(journey):
+                yield from check_windows(located, rule, workspace)
     yield from check_circles(readable)
+
+
+def _rules_of(journey: Journey) -> Iterator[Rule]:
+    yield from journey.top_rules
+    for step in journey.by_id.values():
+        yield from step.rules
 
 
 def _emitted(journeys: Mapping[str, tuple[Journey, Located]]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from console.project import Project, ProjectFile
 from core.errors import Fault
@@ -15,7 +16,9 @@ from segments.language.references import Reference, ReferenceKind
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """`compiled` are those of `templates` in which nothing is wrong."""
+    """`compiled` are those of `templates` in which nothing is wrong; `unread` are the names of such as have a file that
+    could not be read.
+    """
 
     segments: frozenset[str]
     lists: frozenset[str]
@@ -23,18 +26,20 @@ class Names:
     journeys: frozenset[str]
     templates: Mapping[str, TemplateSource]
     compiled: Mapping[str, CompiledTemplate]
+    unread: frozenset[str]
 
 
 def names_of(
     project: Project, templates: Mapping[str, TemplateSource], compiled: Mapping[str, CompiledTemplate]
 ) -> Names:
     return Names(
-        project.slugs("segment"),
-        project.slugs("list"),
-        project.slugs("offer"),
-        project.slugs("journey"),
+        project.names("segment"),
+        project.names("list"),
+        project.names("offer"),
+        project.names("journey"),
         templates,
         compiled,
+        frozenset(PurePath(file.file).stem for file in project.templates) - {*templates},
     )
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from console.project import Project
+from console.project import Project, TemplateFile
 from core.errors import ConfigError, Fault
+from core.located import split_front_matter
 from core.suggest import did_you_mean
 from customers.workspace import Workspace
 from delivery.front_matter import TemplateSource, parse_template
@@ -29,7 +30,7 @@ def check_templates(
     sources: dict[str, TemplateSource] = {}
     compiled: dict[str, CompiledTemplate] = {}
     enclosures = project.enclosures
-    offers = project.slugs("offer")
+    offers = project.names("offer")
     faults: list[Fault] = []
     for file in project.templates:
         source, found = parse_template(file.text, file.file, enclosures)
@@ -46,13 +47,27 @@ def check_templates(
             faults += error.faults
             continue
         compiled.setdefault(source.template, one)
-        faults += _law(source, one, workspace)
+        faults += _law(source, one)
+        faults += _names_in_head(file, source, workspace)
         faults += lint_template(source, one)
         faults += _variables(one, workspace, None if one.kind == "transactional" else offers)
+    faults += _postal_address(project, workspace, sources.values())
     return sources, compiled, faults
 
 
-def _law(source: TemplateSource, compiled: CompiledTemplate, workspace: Workspace | None) -> Iterable[Fault]:
+def _postal_address(
+    project: Project, workspace: Workspace | None, sources: Iterable[TemplateSource]
+) -> Iterator[Fault]:
+    """E152 once, however many templates need it."""
+    if project.workspace is None or workspace is None or workspace.postal_address:
+        return
+    needing = [one.template for one in sources if one.channel == "email" and one.kind != "transactional"]
+    if needing:
+        message = f"marketing mail such as '{needing[0]}' needs the sender's postal address"
+        yield project.workspace.located.fault("E152", (), message, "add 'postal_address: <street, town>'")
+
+
+def _law(source: TemplateSource, compiled: CompiledTemplate) -> Iterable[Fault]:
     """What marketing mail must show, and transactional mail must not."""
     line = source.body.line
     if source.template in BUILT_IN:
@@ -67,12 +82,19 @@ def _law(source: TemplateSource, compiled: CompiledTemplate, workspace: Workspac
     if source.channel == "email" and not compiled.has_unsubscribe_link:
         hint = 'add <a href="{{ links.unsubscribe }}">Unsubscribe</a>'
         yield Fault(source.file, line, 1, "E150", "marketing mail has no unsubscribe link", hint)
-    if source.channel == "email" and workspace is not None and not workspace.postal_address:
-        hint = "add `postal_address` to workspace.yaml"
-        yield Fault(source.file, line, 1, "E152", "marketing mail needs the sender's postal address", hint)
-    if workspace is not None and source.topic is not None and source.topic not in workspace.topics:
-        hint = did_you_mean(source.topic, workspace.topics) or "add it under `topics` in workspace.yaml"
-        yield Fault(source.file, 1, 1, "E120", f"unknown topic '{source.topic}'", hint)
+
+
+def _names_in_head(file: TemplateFile, source: TemplateSource, workspace: Workspace | None) -> Iterator[Fault]:
+    """E120 for the topic and the sender of the front matter."""
+    if workspace is None:
+        return
+    asked = (("topic", source.topic, workspace.topics), ("sender", source.sender, workspace.senders))
+    for word, name, known in asked:
+        if name is not None and name not in known:
+            head, _ = split_front_matter(file.text.encode(), file.file)
+            assert head is not None  # it could be read
+            hint = did_you_mean(name, known) or f"add it under `{word}s` in workspace.yaml"
+            yield head.head.fault("E120", (word,), f"unknown {word} '{name}'", hint)
 
 
 def _check_own_mail(source: TemplateSource, compiled: CompiledTemplate) -> Iterable[Fault]:

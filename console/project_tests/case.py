@@ -217,7 +217,7 @@ class _Reader:
             self._unknown("template", name, known, path)
 
     def _named(self, word: str, kind: str, name: str | None, path: KeyPath) -> None:
-        known = self.project.slugs(kind)
+        known = self.project.names(kind)
         if name is not None and name not in known:
             self._unknown(word, name, known, path)
 

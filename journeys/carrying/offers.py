@@ -33,16 +33,24 @@ class _Decided:
 
 
 def decide_step_offers(
-    connection: Connection, scene: Scene, wanted: Iterable[tuple[Enrolment, DecideOffer]]
+    connection: Connection,
+    scene: Scene,
+    wanted: Iterable[tuple[Enrolment, DecideOffer]],
+    *,
+    records: bool = True,
 ) -> dict[int, dict[str, Any]]:
-    """What each enrolment was offered: by its id and the step, the value that later steps and templates read."""
+    """What each enrolment was offered: by its id and the step, the value that later steps and templates read.
+
+    Without `records` nothing is written, and nothing counts that was decided for the same cause before.
+    """
     waiting: dict[DecideOffer, list[Enrolment]] = defaultdict(list)
     for owner, effect in wanted:
         waiting[effect].append(owner)
     results: dict[int, dict[str, Any]] = defaultdict(dict)
     for effect, owners in waiting.items():
-        decided = _decide_all(connection, scene, effect, effect.offers, owners)
-        fallbacks = _decide_all(connection, scene, effect, (effect.fallback,) if effect.fallback else (), owners)
+        spare = (effect.fallback,) if effect.fallback else ()
+        decided = _decide_all(connection, scene, effect, effect.offers, owners, records=records)
+        fallbacks = _decide_all(connection, scene, effect, spare, owners, records=records)
         for owner in owners:
             first, second = (_ranking(of.get(owner.profile_id, ()), effect) for of in (decided, fallbacks))
             results[owner.id][effect.step] = _frozen(effect, first, second)
@@ -50,19 +58,25 @@ def decide_step_offers(
 
 
 def _decide_all(
-    connection: Connection, scene: Scene, effect: DecideOffer, offers: Sequence[str], owners: Sequence[Enrolment]
+    connection: Connection,
+    scene: Scene,
+    effect: DecideOffer,
+    offers: Sequence[str],
+    owners: Sequence[Enrolment],
+    *,
+    records: bool,
 ) -> dict[int, list[_Decided]]:
     """What each profile gets of `offers`; by the strategy `first` nobody is asked about who has something already."""
     found: dict[int, list[_Decided]] = defaultdict(list)
     for slug in offers:
         asked = [one for one in owners if effect.strategy is Strategy.BEST or one.profile_id not in found]
-        for number, decided in _decide(connection, scene, effect, slug, asked).items():
+        for number, decided in _decide(connection, scene, effect, slug, asked, records=records).items():
             found[number].append(decided)
     return found
 
 
 def _decide(
-    connection: Connection, scene: Scene, effect: DecideOffer, slug: str, owners: Sequence[Enrolment]
+    connection: Connection, scene: Scene, effect: DecideOffer, slug: str, owners: Sequence[Enrolment], *, records: bool
 ) -> dict[int, _Decided]:
     if not owners:
         return {}
@@ -82,6 +96,7 @@ def _decide(
         entry_skus=skus,
         ranked=_RANKED,
         vault=scene.vault,
+        records=records,
     )
     return {number: _Decided(offer, decision) for number, decision in decisions.items() if decision.items}
 

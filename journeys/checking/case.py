@@ -20,7 +20,8 @@ from segments.language.rules import Rule
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What exists in the project. `templates` gives each one's channel; None means that nobody has looked.
+    """What exists in the project. `templates` gives each one's channel, "" for one that could not be read; None
+    means that nobody has looked.
 
     `contents` are the templates that could be compiled. `events` are names that arrive although workspace.yaml does
     not declare them: steps emit them, or the data has some. `started_with` are the names of the values with which other

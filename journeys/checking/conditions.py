@@ -11,6 +11,7 @@ from journeys.checking.case import Case
 from journeys.checking.logic import iter_settled
 from journeys.graph import reachable_from
 from journeys.steps.contract import Step
+from journeys.steps.wait_for import Afterwards, WaitFor
 from segments.compiling.attributes import COLUMNS
 from segments.language.rules import AllOf, BranchRule, Leaf, Not, Rule, iter_leaves
 
@@ -53,8 +54,12 @@ def wrong_arms(case: Case) -> Iterator[Fault]:
 
 def _cannot_come_from(case: Case, step: Step, other: Step, leaf: BranchRule) -> bool:
     """Whether the way that is asked for leads only past `step`."""
+    if not case.can_precede(other.id, step.id):
+        return False
+    if isinstance(other.action, WaitFor) and leaf.answer == "timeout" and other.action.on_timeout is Afterwards.EXIT:
+        return True
     block = other.blocks.get(_block_of(other, leaf.answer))
-    if not block or not case.can_precede(other.id, step.id):
+    if not block:
         return False
     return step.id not in reachable_from(case.ways, frozenset({block[0].id}))
 

@@ -28,7 +28,7 @@ def dates(case: Case) -> Iterator[Fault]:
             message = f"the attribute '{name}' is not declared in workspace.yaml"
             yield case.fault("W201", place, message, did_you_mean(name, known) or DECLARE)
         elif spec.kind not in _DATES:
-            yield case.fault("E103", place, f"'{name}' holds {spec.kind}, not a date", "name an attribute of kind date")
+            yield case.fault("E103", place, f"'{name}' is declared as {spec.kind}, not as date", "name a date")
         elif spec.is_personal and spec.kind is ValueKind.INSTANT:
             message = f"'{name}' is sealed, and of a sealed instant nobody can tell the day"
             yield case.fault("E125", place, message, "declare it as `kind: date`")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core.located import KeyPath
 from delivery.templates import CompiledTemplate
 from journeys.checking.case import Case
-from journeys.steps.contract import NameKind, Step
+from journeys.steps.contract import Mention, NameKind, Step
 from journeys.steps.message_options import Options
 from journeys.steps.message_test import MessageTest
 
@@ -50,7 +50,7 @@ def iter_uses(case: Case) -> Iterator[MessageUse]:
         for mention in step.mentions:
             channel = CHANNELS.get(mention.kind)
             if channel is not None and mention.name:
-                yield _use(case, step, mention.path, mention.name, channel)
+                yield _use(case, step, mention, channel)
 
 
 def options_of(step: Step) -> Options:
@@ -58,8 +58,9 @@ def options_of(step: Step) -> Options:
     return options if isinstance(options, Options) else Options()
 
 
-def _use(case: Case, step: Step, path: KeyPath, name: str, channel: str) -> MessageUse:
-    template, own, usual = case.known.contents.get(name), options_of(step), case.journey.defaults
+def _use(case: Case, step: Step, mention: Mention, channel: str) -> MessageUse:
+    path, name, own, usual = mention.path, mention.name, options_of(step), case.journey.defaults
+    template = None if mention.version is not None else case.known.contents.get(name)  # the file may be a later version
     kind = own.kind or usual.kind or (template.kind if template else None)
     return MessageUse(
         step=step,

@@ -45,9 +45,12 @@ def _mention(case: Case, mention: Mention) -> Iterator[Fault]:
     templates = names.templates
     if templates is None or not mention.name:
         return
-    yield from _unknown(case, "template", mention.name, mention.path, templates)
+    if mention.name not in templates:
+        suffix = "mjml" if channel == "email" else "txt"
+        hint = did_you_mean(mention.name, templates) or f"add templates/{mention.name}.{suffix}"
+        yield case.fault("E120", mention.path, f"there is no template '{mention.name}'", hint)
     actual = templates.get(mention.name)
-    if actual is not None and actual != channel:
+    if actual and actual != channel:
         same = [one for one, of in templates.items() if of == channel]
         hint = did_you_mean(mention.name, same) or f"write {actual}: {mention.name}, or add a template for {channel}"
         yield case.fault("E124", mention.path, f"'{mention.name}' is a template for {actual}, not {channel}", hint)
@@ -62,7 +65,7 @@ def _unknown(case: Case, kind: str, name: str, path: KeyPath, known: Iterable[st
 def _way_out(kind: str, name: str) -> str:
     if kind in ("topic", "sender"):
         return f"add it under `{kind}s` in workspace.yaml"
-    return f"add templates/{name}" if kind == "template" else f"add {kind}s/{name}.yaml"
+    return f"add {kind}s/{name}.yaml"
 
 
 def untracked_opens(case: Case) -> Iterator[Fault]:

@@ -70,8 +70,19 @@ class Sources:
         if closed:
             why = f"whoever enters {closed[0]} brings no `entry.{name}`"
             return Lack("E123", why, "supply it by `with` or `defaults`, or enter by an event that has it")
+        return self._undeclared(name)
+
+    def find_lack_of_all(self, name: str) -> Lack | None:
+        """Why `entry.<name>` is there for nobody, if so: a condition may well ask what only some have."""
+        if self._doors and not any(door.can_bring(name) for door in self._doors):
+            labels = " or ".join(dict.fromkeys(door.label for door in self._doors))
+            hint = "ask for something else, or enter by an event that has it"
+            return Lack("E123", f"whoever enters {labels} brings no `entry.{name}`", hint)
+        return self._undeclared(name)
+
+    def _undeclared(self, name: str) -> Lack | None:
         declared = {one for door in self._doors for one in door.declared or ()}
-        if self._doors and all(door.declared is not None and name not in door.declared for door in self._doors):
+        if any(door.can_bring(name) for door in self._doors) and not any(door.may_bring(name) for door in self._doors):
             hint = did_you_mean(name, declared) or "declare it in workspace.yaml, or correct the name"
             return Lack("W201", f"no event by which people enter here declares '{name}'", hint)
         return None
@@ -155,6 +166,10 @@ class _Door:
 
     def can_bring(self, name: str) -> bool:
         return self.brings is None or name in self.brings
+
+    def may_bring(self, name: str) -> bool:
+        """Whether nothing speaks against it, the declaration of the event included."""
+        return self.can_bring(name) and (self.declared is None or name in self.declared)
 
 
 def _doors(case: Case) -> Iterator[_Door]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from core.durations import Duration
 from core.errors import Fault
+from core.located import KeyPath
 from journeys.checking.case import Case
 from journeys.model import EventEntry, Mode
 from journeys.steps import wait_for
@@ -15,14 +17,22 @@ def timeouts(case: Case) -> Iterator[Fault]:
     """E134."""
     longest = case.journey.max_stay
     for step in case.steps:
+        if isinstance(step.action, Duration):
+            if step.action.as_elapsed() > longest.as_elapsed():
+                yield _too_long(case, (*step.path, "wait"))
+            continue
         if step.verb is not wait_for.VERB:
             continue
         timeout, path = step.action.timeout, (*step.path, "timeout")
         if not timeout.as_elapsed():
             yield case.fault("E134", path, "a timeout of nothing waits for nothing", "write a longer one, such as 3d")
         elif timeout.as_elapsed() > longest.as_elapsed():
-            message = f"nobody may stay so long: max_stay is {longest}"
-            yield case.fault("E134", path, message, "shorten it, or write a longer `max_stay`")
+            yield _too_long(case, path)
+
+
+def _too_long(case: Case, path: KeyPath) -> Fault:
+    message = f"nobody may stay so long: max_stay is {case.journey.max_stay}"
+    return case.fault("E134", path, message, "shorten it, or write a longer `max_stay`")
 
 
 def reentries(case: Case) -> Iterator[Fault]:

@@ -17,6 +17,7 @@ from journeys.checking.case import Case
 from journeys.checking.messages import MessageUse, iter_uses
 from journeys.checking.sources import Lack, Sources
 from journeys.steps.contract import Step
+from segments.language.rules import EntryRule, EventRule, Operator, iter_leaves
 
 _READ = re.compile(r"\{\{\s*((?:entry|steps)(?:\.\w+)+)\s*\}\}", re.ASCII)
 _HOLD_TEXTS = ("with", "set", "webhook")
@@ -27,6 +28,10 @@ def variables(case: Case) -> Iterator[Fault]:
     sources = Sources(case)
     for step in case.steps:
         yield from _own_texts(case, step, sources)
+    for place, name in _iter_asked(case):
+        missing = sources.find_lack_of_all(name)
+        if missing is not None:
+            yield case.fault(missing.code, place, missing.why, missing.hint)
     told: set[tuple[str, str]] = set()
     for use in iter_uses(case):
         if use.template is None:
@@ -75,6 +80,19 @@ def _own_texts(case: Case, step: Step, sources: Sources) -> Iterator[Fault]:
         lack = sources.find_lack(variable, step)
         if lack is not None:
             yield case.fault(lack.code, path, lack.why, lack.hint)
+
+
+def _iter_asked(case: Case) -> Iterator[tuple[KeyPath, str]]:
+    """The properties of the entry that conditions of steps ask for, and those that they compare others with."""
+    for rule in (rule for step in case.steps for rule in step.rules):
+        for leaf in iter_leaves(rule):
+            if isinstance(leaf, EntryRule):
+                yield from (((*leaf.path, "entry", test.name), test.name) for test in leaf.where)
+            if isinstance(leaf, EventRule):
+                for test in leaf.where:
+                    for one in test.matcher.comparisons:
+                        if one.operator is Operator.FROM_EVENT and isinstance(one.operand, str):
+                            yield (*leaf.path, "where", test.name, one.operator.value), one.operand
 
 
 def _iter_read(case: Case, step: Step) -> Iterator[tuple[KeyPath, str]]:

@@ -9,6 +9,7 @@ from core.suggest import did_you_mean
 from journeys.checking.case import Case
 from journeys.model import JourneyStatus
 from journeys.steps.contract import Step
+from journeys.steps.message_test import MessageTest
 
 
 def ids_of_waiting(case: Case) -> Iterator[Fault]:
@@ -39,17 +40,24 @@ def epoch(case: Case) -> Iterator[Fault]:
     if before is None or journey.status is not JourneyStatus.LIVE or journey.epoch > before.epoch:
         return
     hint = f"write epoch: {before.epoch + 1}"
-    if journey.goal != before.goal:
-        yield case.fault("E140", ("goal",), "the goal of a live journey changed", hint, at_key=True)
-    if journey.holdout != before.holdout:
-        yield case.fault("E140", ("holdout",), "the holdout of a live journey changed", hint, at_key=True)
+    for word, now, then in (("goal", journey.goal, before.goal), ("holdout", journey.holdout, before.holdout)):
+        if now != then:
+            how = "was taken out" if now is None else "is new" if then is None else "changed"
+            yield case.fault("E140", (word,), f"the {word} of a live journey {how}", hint, at_key=True)
     for step in case.steps:
         earlier = before.by_id.get(step.id)
         if earlier is not None and _seed(step) != _seed(earlier):
-            yield case.fault("E140", (*step.path, "seed"), "the seed of a live test changed", hint, at_key=True)
+            within = (step.verb.name,) if _test(step) else ()
+            path = (*step.path, *within, "seed")
+            yield case.fault("E140", path, "the seed of a live test changed", hint, at_key=True)
+
+
+def _test(step: Step) -> MessageTest | None:
+    test = getattr(step.action, "test", None)
+    return test if isinstance(test, MessageTest) else None
 
 
 def _seed(step: Step) -> str | None:
     """The seed that a test was given, by whichever verb."""
-    seed = getattr(step.action, "seed", None)
+    seed = getattr(_test(step) or step.action, "seed", None)
     return seed if isinstance(seed, str) else None

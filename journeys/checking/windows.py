@@ -44,7 +44,7 @@ def why_closed(window: Mapping[str, Sequence[str]], quiet: Hours | None, channel
 
 def _lies_in(week: Week, quiet: Hours) -> bool:
     """Whether each open minute of the week is a quiet one."""
-    silent = [place for place in range(7 * _DAY) if _is_quiet(place, quiet)]
+    silent = [place for place in range(7 * _DAY) if is_quiet(place, quiet)]
     opened = {
         (day * _DAY + minute) % (7 * _DAY)
         for day, ranges in enumerate(week)
@@ -54,13 +54,15 @@ def _lies_in(week: Week, quiet: Hours) -> bool:
     return opened <= set(silent)
 
 
-def _is_quiet(minute_of_week: int, quiet: Hours) -> bool:
+def is_quiet(minute_of_week: int, quiet: Hours) -> bool:
+    """`minute_of_week` counts from Monday 00:00."""
     day, minute = divmod(minute_of_week, _DAY)
-    start, end = _minute(quiet.start), _minute(quiet.end)
+    start, end = minute_of(quiet.start), minute_of(quiet.end)
     if start < end:
         return day in quiet.weekdays and start <= minute < end
     return (day in quiet.weekdays and minute >= start) or ((day - 1) % 7 in quiet.weekdays and minute < end)
 
 
-def _minute(clock: time) -> int:
+def minute_of(clock: time) -> int:
+    """Minutes since midnight."""
     return clock.hour * 60 + clock.minute

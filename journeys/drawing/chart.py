@@ -126,7 +126,7 @@ class _Charting:
         data = step_data(self.document, step.path)
         verb, ways = verb_of(data), self._all_ways(step, data)
         # What leads out of a wait says how long it is at most.
-        text = f"wait for {awaited(data)}" if ways and verb == "wait_for" else step_in_words(data)
+        text = f"wait {awaited(data)}" if ways and verb == "wait_for" else step_in_words(data)
         return Box(
             id=step.id,
             name=str(data["id"]) if step.has_own_id else text[:1].upper() + text[1:],
@@ -164,7 +164,7 @@ class _Charting:
                 ]
                 return [*branches, Way("else", self.boxes(block("else", ())))]
             case "split" | "bandit":
-                return self._arms(step, data[verb])
+                return self._arms(step, data[verb], is_weighed=verb == "split")
             case "wait_for" if "then" in step.blocks or "on_timeout" in step.blocks or data.get("on_timeout") == "exit":
                 leaves = data.get("on_timeout") == "exit"
                 late = (_leaving(step.id),) if leaves else self.boxes(block("on_timeout", ()))
@@ -174,11 +174,10 @@ class _Charting:
                 ]
         return []
 
-    def _arms(self, step: Step, arms: Data) -> list[Way]:
-        """Each arm with its share, where the file says weights."""
+    def _arms(self, step: Step, arms: Data, *, is_weighed: bool) -> list[Way]:
+        """Each arm, with the share of it that the file decides; a bandit's are decided by what they earn."""
         weights = [float(arm.get("weight", 1)) if isinstance(arm, Mapping) else 1.0 for arm in arms.values()]
         total = sum(weights) or 1.0
-        is_weighed = any(isinstance(arm, Mapping) and "weight" in arm for arm in arms.values())
         return [
             Way(f"{name} {100 * weight / total:.3g}%" if is_weighed else name, self.boxes(step.blocks.get(name, ())))
             for name, weight in zip(arms, weights, strict=True)

@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from journeys.drawing.chart import Box, Chart, Way
-from journeys.drawing.text import wrap
+from journeys.drawing.routing import Point, Rectangle, Router
+from journeys.drawing.text import width_of, wrap
 
-BOX_WIDTH, BOX_HEIGHT, CONDITION_HEIGHT = 256, 56, 18
-COLUMN_GAP, ROW_GAP = 26, 30
+BOX_WIDTH, BOX_HEIGHT, LINE_HEIGHT = 256, 56, 16
+PADDING, ICON = 14, 16
+_ROOM = BOX_WIDTH - 2 * PADDING - ICON - 10  # of a text beside its icon
+COLUMN_GAP, ROW_GAP = 28, 30
 LABEL_WIDTH, LABEL_HEIGHT, NOTE_HEIGHT, LABEL_GAP = 132, 22, 16, 12
 FRAME_PADDING = 16
 ENTRY_HEIGHT, ENTRY_GAP = 54, 20
 END_WIDTH, END_HEIGHT = 92, 26
 MARGIN, HEADING_HEIGHT = 32, 62
 ASIDE_WIDTH, ASIDE_GAP, ASIDE_LINE, ASIDE_PADDING, ASIDE_LINES = 256, 48, 17, 14, 4
-TEXT_SIZE, SMALL_SIZE = 13.0, 11.5
-
-Point = tuple[float, float]
+TEXT_SIZE, SMALL_SIZE, LABEL_SIZE, NOTE_SIZE, LABEL_PADDING = 13.0, 11.5, 12.0, 11.0, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Area:
     def middle(self) -> Point:
         return self.x + self.width / 2, self.y + self.height / 2
 
+    @property
+    def corners(self) -> Rectangle:
+        return self.x, self.y, self.right, self.bottom
+
     def overlaps(self, other: Area) -> bool:
         apart = self.right <= other.x or other.right <= self.x or self.bottom <= other.y or other.bottom <= self.y
         return not apart
@@ -59,7 +64,7 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A way on: through `points`, with right angles; of a jump only its two ends."""
+    """A way on: through `points`, with right angles."""
 
     points: tuple[Point, ...]
     kind: LineKind = LineKind.FLOW
@@ -108,6 +113,24 @@ class Plan:
         yield from (aside.area for aside in self.asides)
 
 
+def text_lines(box: Box) -> list[str]:
+    """What a box says of its step; the rest of what does not fit stands in its title."""
+    return wrap(box.text, _ROOM, SMALL_SIZE, 2)
+
+
+def condition_lines(box: Box) -> list[str]:
+    return wrap(f"if {box.condition}", _ROOM, NOTE_SIZE, 2) if box.condition else []
+
+
+def entry_lines(more: str) -> list[str]:
+    return wrap(more, _ROOM - 8, NOTE_SIZE, 2)
+
+
+def _height_of(box: Box) -> float:
+    """A box has room for one line below its name."""
+    return BOX_HEIGHT + LINE_HEIGHT * max(0, len(text_lines(box)) + len(condition_lines(box)) - 1)
+
+
 def plan(chart: Chart) -> Plan:
     """The chart, laid out."""
     drawing = Plan(chart)
@@ -122,7 +145,7 @@ def plan(chart: Chart) -> Plan:
         drawing.lines.append(Line(((middle, below), (middle, end.y)), has_arrow=True))
         drawing.ends.append(end)
         below = end.bottom
-    _place_jumps(drawing)
+    _place_jumps(drawing, Area(0, 0, inner + 2 * MARGIN, below + MARGIN))
     aside_bottom = _place_asides(drawing, MARGIN + inner + ASIDE_GAP)
     right = MARGIN + inner + (ASIDE_GAP + ASIDE_WIDTH if drawing.asides else 0)
     drawing.width, drawing.height = right + MARGIN, max(below, aside_bottom) + MARGIN
@@ -145,6 +168,12 @@ def _width_of_ways(ways: Sequence[Way]) -> float:
     return sum(map(_width_of_way, ways)) + COLUMN_GAP * max(0, len(ways) - 1)
 
 
+def _width_of_label(way: Way) -> float:
+    """As wide as what it says, within what a column gives it."""
+    said = max(width_of(way.label, LABEL_SIZE, bold=True), width_of(way.note, NOTE_SIZE)) + LABEL_PADDING
+    return min(BOX_WIDTH if way.note else LABEL_WIDTH, max(said, LABEL_HEIGHT * 2))
+
+
 def _width_of_way(way: Way) -> float:
     return max(LABEL_WIDTH if not way.note else BOX_WIDTH, _width_of(way.steps))
 
@@ -154,12 +183,14 @@ def _width_of_way(way: Way) -> float:
 
 def _place_entries(drawing: Plan, x: float, y: float, middle: float) -> float:
     """The ways in, side by side; answers where the steps begin."""
-    bottom = y + ENTRY_HEIGHT
-    join = bottom + ENTRY_GAP
+    height = ENTRY_HEIGHT + LINE_HEIGHT * any(len(entry_lines(more)) > 1 for _title, more in drawing.chart.entries)
+    bottom = y + height
+    join = bottom + (ENTRY_GAP if len(drawing.chart.entries) > 1 else 0)
     for number, (title, more) in enumerate(drawing.chart.entries):
-        area = Area(x + number * (BOX_WIDTH + COLUMN_GAP), y, BOX_WIDTH, ENTRY_HEIGHT)
+        area = Area(x + number * (BOX_WIDTH + COLUMN_GAP), y, BOX_WIDTH, height)
         drawing.entries.append((area, title, more))
-        drawing.lines.append(Line(_corner((area.middle[0], bottom), (middle, join), join)))
+        if join > bottom:
+            drawing.lines.append(Line(_corner((area.middle[0], bottom), (middle, join), join)))
     return join
 
 
@@ -167,8 +198,7 @@ def _place_steps(drawing: Plan, steps: Sequence[Box], middle: float, y: float) -
     """The steps from `y` downwards; answers where they end, and whether anybody comes out below."""
     comes = True
     for box in steps:
-        height = BOX_HEIGHT + (CONDITION_HEIGHT if box.condition else 0)
-        area = Area(middle - BOX_WIDTH / 2, y + ROW_GAP, BOX_WIDTH, height)
+        area = Area(middle - BOX_WIDTH / 2, y + ROW_GAP, BOX_WIDTH, _height_of(box))
         if comes:
             drawing.lines.append(Line(((middle, y), (middle, area.y)), has_arrow=True))
         drawing.boxes.append((area, box))
@@ -201,7 +231,7 @@ def _place_ways(drawing: Plan, ways: Sequence[Way], middle: float, y: float) -> 
     for way in ways:
         width = _width_of_way(way)
         column = x + width / 2
-        label_width = BOX_WIDTH if way.note else LABEL_WIDTH
+        label_width = _width_of_label(way)
         drawing.lines.append(Line(_corner((middle, y), (column, label_y), bar)))
         drawing.labels.append(
             Label(Area(column - label_width / 2, label_y, label_width, label_height), way.label, way.note)
@@ -217,20 +247,17 @@ def _place_ways(drawing: Plan, ways: Sequence[Way], middle: float, y: float) -> 
     return join + LABEL_GAP if going_on else lowest
 
 
-def _place_jumps(drawing: Plan) -> None:
+def _place_jumps(drawing: Plan, paper: Area) -> None:
     places = {box.id: area for area, box in drawing.boxes}
-    for area, box in drawing.boxes:
-        target = places.get(box.target) if box.target is not None else None
-        if target is None:
-            continue
-        (x, y), (target_x, target_y) = area.middle, target.middle
-        if abs(x - target_x) < BOX_WIDTH / 2:
-            ends = (area.right, y), (target.right, target_y)
-        elif target_x > x:
-            ends = (area.right, y), (target.x, target_y)
-        else:
-            ends = (area.x, y), (target.right, target_y)
-        drawing.lines.append(Line(ends, LineKind.JUMP, has_arrow=True))
+    jumps = [(area, box, places[box.target]) for area, box in drawing.boxes if box.target in places and box.target]
+    if not jumps:
+        return
+    solids = [area.corners for area in drawing.solid()]
+    fences = [area.corners for area in drawing.frames]
+    router = Router(solids, [line.points for line in drawing.lines], fences, paper.corners)
+    for area, box, target in jumps:
+        points = router.route(area.corners, target.corners, leaves_below=box.ends)
+        drawing.lines.append(Line(points, LineKind.JUMP, has_arrow=True))
 
 
 def _place_asides(drawing: Plan, x: float) -> float:

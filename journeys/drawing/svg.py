@@ -15,8 +15,14 @@ from journeys.drawing.layout import (
     ASIDE_LINE,
     ASIDE_PADDING,
     BOX_HEIGHT,
+    ICON,
     LABEL_HEIGHT,
+    LABEL_PADDING,
+    LABEL_SIZE,
+    LINE_HEIGHT,
     MARGIN,
+    NOTE_SIZE,
+    PADDING,
     SMALL_SIZE,
     TEXT_SIZE,
     Area,
@@ -25,11 +31,14 @@ from journeys.drawing.layout import (
     Line,
     LineKind,
     Plan,
-    Point,
+    condition_lines,
+    entry_lines,
+    text_lines,
 )
+from journeys.drawing.routing import Point
 from journeys.drawing.text import fit, width_of
 
-_PADDING, _ICON, _BADGE_HEIGHT = 14, 16, 20
+_BADGE_HEIGHT = 20
 _ROUNDNESS = 8  # of the corners of lines
 _TIP = 6
 _ROOT = 'xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title description"'
@@ -61,9 +70,7 @@ def draw(plan: Plan) -> str:
 def _described(chart: Chart) -> str:
     """The journey for those who cannot see it: what lets people in, and each step with those who stand there."""
     entries = "; ".join(text for text, _more in chart.entries)
-    steps = [
-        f"{box.name}, {box.text}{f', {_people(box.people)}' if box.people else ''}" for box in iter_boxes(chart.steps)
-    ]
+    steps = [f"{_named(box)}{f', {_people(box.people)}' if box.people else ''}" for box in iter_boxes(chart.steps)]
     return f"Enters by: {entries}. Steps: {'; '.join(steps)}."
 
 
@@ -78,30 +85,30 @@ def _heading(plan: Plan) -> Iterator[str]:
 
 
 def _entry(area: Area, title: str, more: str) -> Iterator[str]:
-    room, x, y = area.width - 2 * _PADDING - _ICON - 8, area.x + _PADDING + _ICON + 8, area.y
+    lines = entry_lines(more)
+    room, x = area.width - 2 * PADDING - ICON - 8, area.x + PADDING + ICON + 8
+    y = area.middle[1] - (17 * bool(lines) + LINE_HEIGHT * max(0, len(lines) - 1)) / 2 + 5
     yield f"<g><title>{escape(f'Enters by {title}' + (f', {more}' if more else ''))}</title>"
     yield f'<rect class="entry" {_placed(area)} rx="{_number(area.height / 2)}" />'
-    yield _icon("M1.5 8h9 M7.5 5l3 3-3 3 M9.5 2h4v12h-4", area.x + _PADDING, y + area.height / 2 - 8, "--good")
-    yield _text(x, y + (24 if more else 32), fit(title, room - 4, TEXT_SIZE, bold=True), "name")
-    if more:
-        yield _text(x, y + 41, fit(more, room - 8, 11), "if")
+    yield _icon("M1.5 8h9 M7.5 5l3 3-3 3 M9.5 2h4v12h-4", area.x + PADDING, area.middle[1] - 8, "--good")
+    yield _text(x, y, fit(title, room - 4, TEXT_SIZE, bold=True), "name")
+    for number, line in enumerate(lines):
+        yield _text(x, y + 17 + number * LINE_HEIGHT, line, "if")
     yield "</g>"
 
 
 def _box(area: Area, box: Box) -> Iterator[str]:
     badge = width_of(f"{box.people:,}", SMALL_SIZE, bold=True) + 16 if box.people else 0
-    x, room = area.x + _PADDING + _ICON + 10, area.width - 2 * _PADDING - _ICON - 10
+    x, room = area.x + PADDING + ICON + 10, area.width - 2 * PADDING - ICON - 10
+    texts, conditions = text_lines(box), condition_lines(box)
     radius = BOX_HEIGHT / 2 if box.family is Family.END and not box.condition else 10
     name = fit(box.name, room - (badge + 6 if badge else 0), TEXT_SIZE, bold=True)
     yield f"<g{' class=' + chr(34) + 'off' + chr(34) if box.is_disabled else ''}><title>{escape(_whole(box))}</title>"
     yield f'<rect class="card" {_placed(area)} rx="{_number(radius)}" />'
-    yield _icon(ICONS[box.family], area.x + _PADDING, area.y + 20, f"--{box.family}")
-    lone = 28 if box.condition else 33
-    yield _text(x, area.y + (25 if box.text else lone), name, "name")
-    if box.text:
-        yield _text(x, area.y + 42, fit(box.text, room, SMALL_SIZE), "text")
-    if box.condition:
-        yield _text(x, area.y + (60 if box.text else 48), fit(f"if {box.condition}", room, 11), "if")
+    yield _icon(ICONS[box.family], area.x + PADDING, area.y + 20, f"--{box.family}")
+    yield _text(x, area.y + (25 if texts or conditions else 33), name, "name")
+    for number, (line, kind) in enumerate([*((one, "text") for one in texts), *((one, "if") for one in conditions)]):
+        yield _text(x, area.y + 42 + number * LINE_HEIGHT, line, kind)
     if badge:
         place = Area(area.right - badge - 10, area.y + 10, badge, _BADGE_HEIGHT)
         yield f'<rect {_placed(place)} rx="{_BADGE_HEIGHT // 2}" fill="var(--{box.family})" />'
@@ -120,14 +127,14 @@ def _named(box: Box) -> str:
 
 
 def _label(label: Label) -> Iterator[str]:
-    area, room = label.area, label.area.width - 20
+    area, room = label.area, label.area.width - LABEL_PADDING + 1
     middle = area.middle[0]
     yield f"<g><title>{escape(f'{label.text}: {label.note}' if label.note else label.text)}</title>"
     yield f'<rect class="pill" {_placed(area)} rx="{_number(LABEL_HEIGHT / 2)}" />'
     baseline = area.y + 15 if label.note else area.middle[1] + 4
-    yield _text(middle, baseline, fit(label.text, room, 12, bold=True), "label")
+    yield _text(middle, baseline, fit(label.text, room, LABEL_SIZE, bold=True), "label")
     if label.note:
-        yield _text(middle, area.y + 31, fit(label.note, room, 11), "note")
+        yield _text(middle, area.y + 31, fit(label.note, room, NOTE_SIZE), "note")
     yield "</g>"
 
 
@@ -153,24 +160,18 @@ def _aside(aside: Aside) -> Iterator[str]:
 
 def _line(line: Line) -> str:
     if line.kind is LineKind.JUMP:
-        return _jump(*line.points)
+        return _jump(line.points)
     tip = f'<path class="tip" d="{_arrow(line.points[-1])}" />' if line.has_arrow else ""
     return f'<path class="flow" d="{_rounded(line.points)}" />{tip}'
 
 
-def _jump(start: Point, end: Point) -> str:
-    """A curve that leaves and arrives sideways; on the same side it swings out and back."""
-    reach = max(48.0, min(140.0, abs(end[0] - start[0]) / 2))
-    is_same_side = abs(end[0] - start[0]) < 1
-    out = 1 if is_same_side or end[0] > start[0] else -1
-    back = out if is_same_side else -out
-    arrives = end[0] + back * _TIP
-    curve = (
-        f"M{_at(start)}C{_number(start[0] + out * reach)} {_number(start[1])}"
-        f" {_number(arrives + back * reach)} {_number(end[1])} {_number(arrives)} {_number(end[1])}"
-    )
-    tip = f"M{_at(end)}l{back * 7} -4.5v9z"
-    return f'<path class="jump" d="{curve}" /><path class="jumptip" d="{tip}" />'
+def _jump(points: Sequence[Point]) -> str:
+    """A dashed way that arrives at its target from the side."""
+    (x, y), before = points[-1], points[-2]
+    back = 1 if before[0] > x else -1
+    tip = f"M{_at((x, y))}l{back * 7} -4.5v9z"
+    way = _rounded([*points[:-1], (x + back * _TIP, y)])
+    return f'<path class="jump" d="{way}" /><path class="jumptip" d="{tip}" />'
 
 
 def _rounded(points: Sequence[Point]) -> str:

@@ -87,11 +87,11 @@ def came_lately(connection: Connection, candidates: Sequence[Candidate]) -> set[
         for row in connection.execute(query):
             owner = row.origin_profile_id or row.profile_id
             runs.setdefault((row.journey, row.profile_id), []).append((row.uid, owner, row.entered_at))
-    return {one for one in yearly if _has_come(one, runs.get((one.journey.slug, one.profile_id), ()))}
+    return {one for one in yearly if has_come(one, runs.get((one.journey.slug, one.profile_id), ()))}
 
 
-def _has_come(candidate: Candidate, runs: Collection[tuple[str, int, datetime]]) -> bool:
-    """Whether one of the runs is of a date that lies too near; its id says so."""
+def has_come(candidate: Candidate, runs: Collection[tuple[str, int, datetime]]) -> bool:
+    """Whether one of the runs (id, owner, when it was entered) is of a date that lies too near; its id says so."""
     entry = candidate.entry
     assert isinstance(entry, DateEntry)
     day = date.fromisoformat(candidate.occurrence.rpartition(":")[2])

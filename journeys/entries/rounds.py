@@ -33,7 +33,7 @@ from journeys.entries.slots import (
     trigger_of,
 )
 from journeys.ingest import Ingested
-from journeys.model import Edge, SegmentEntry
+from journeys.model import Edge, Journey, SegmentEntry
 from journeys.tables import entry_slot
 from journeys.triggers import default_zone_of, let_in
 from segments.tables import membership
@@ -100,10 +100,10 @@ def enter_next(connection: Connection, scene: Scene) -> Ingested:
     if following is None:
         return Ingested()
     ids, behind = _next_people(connection, scene, following)
-    new, moved = let_in(connection, scene, [_candidate(following, profile_id) for profile_id in ids])
-    slug, slot = following.admitting.journey.slug, following.slot
+    journey, slot = following.admitting.journey, following.slot
+    new, moved = let_in(connection, scene, [candidate_of(journey, following.entry, slot, number) for number in ids])
     row = {
-        "journey": slug,
+        "journey": journey.slug,
         "trigger": slot.trigger,
         "occurrence": slot.occurrence,
         "due_at": slot.due_at,
@@ -141,9 +141,9 @@ def _trigger(entry: TimedEntry) -> str:
     return once_trigger_of(entry) if isinstance(entry, SegmentEntry) else trigger_of(entry)
 
 
-def _candidate(following: Round, profile_id: int) -> Candidate:
-    slot, journey = following.slot, following.admitting.journey
-    entry, occurrence = following.entry, slot.occurrence
+def candidate_of(journey: Journey, entry: TimedEntry, slot: Slot, profile_id: int) -> Candidate:
+    """Somebody whom a slot of `entry` brings to the door."""
+    occurrence = slot.occurrence
     if isinstance(entry, ScheduleEntry) and entry.number > 1 and slot.day is not None:
         occurrence = f"{occurrence}#{entry.number}"  # two triggers may mean the same day
     return Candidate(journey, entry, profile_id, "", occurrence, slot.trigger, slot.due_at)

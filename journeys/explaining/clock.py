@@ -43,6 +43,11 @@ def is_later(one: datetime, other: datetime) -> bool:
     return one - other >= timedelta(minutes=1)
 
 
+def capitalised(said: str) -> str:
+    """As a sentence begins; names of events and steps never stand first."""
+    return f"{said[:1].upper()}{said[1:]}"
+
+
 def value_told(value: Any) -> str:
     """A number as a person writes it."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from delivery.policy import Reason
 from delivery.reason_words import REASONS
 from journeys.explain import PROSE
 from journeys.explaining.clock import on, told, value_told
-from journeys.explaining.messages import ended, named
+from journeys.explaining.messages import ended, held, named
 from journeys.explaining.story import Passage
 from journeys.steps.contract import Outcome
 from journeys.transition import EndReason, JournalKind
@@ -33,11 +35,11 @@ _ENDS: Mapping[str, str] = {
     EndReason.ERROR: "Left, because a step failed and the file says `on_error: exit`",
     EndReason.LOOP: "Was taken out after 1,000 steps at one instant: the journey goes round in circles",
     EndReason.EXPIRED: "Left, because `max_stay` was over",
-    EndReason.HOLDOUT: "The time of the held out is over",
-    EndReason.RESTARTED: "This run gave way to a newer one (`mode: restart`)",
+    EndReason.HOLDOUT: "Was held out until now: the time in which the goal is counted is over",
+    EndReason.RESTARTED: "Gave way to a newer run (`mode: restart`)",
     EndReason.STOPPED: "Was taken out when the journey was stopped",
     EndReason.ERASED: "Ended with the erasure of the profile",
-    EndReason.MERGED: "Goes on as the run of the profile that this one was merged into",
+    EndReason.MERGED: "Ended when two profiles turned out to be one person: the run that began first goes on",
 }
 _INSTANTS = frozenset({"at", "until", "due"})  # words of a journal that hold ISO text
 _NOT_BY_A_STEP = frozenset({EndReason.ERASED, EndReason.MERGED, EndReason.STOPPED, EndReason.RESTARTED})
@@ -51,7 +53,7 @@ def sentence(passage: Passage, entry: Row[Any], zone: ZoneInfo) -> str:
         return told(instant, zone, entry.at)
 
     if kind in _TELLERS:
-        return _TELLERS[kind](passage, entry.data, clock)
+        return _TELLERS[kind](passage, {**entry.data, "seq": entry.seq}, clock)
     if kind not in PROSE:
         return kind.replace("_", " ").capitalize()
     data = dict(entry.data)
@@ -61,13 +63,17 @@ def sentence(passage: Passage, entry: Row[Any], zone: ZoneInfo) -> str:
 
 
 def adds_nothing(passage: Passage, entry: Row[Any]) -> bool:
-    """Whether another line says the same: a wait that was over when it said so, a message that left at once."""
+    """Whether another line says the same: a wait that was over when it said so, a message that left at once, an arm
+    that was drawn.
+    """
     data = entry.data
     if entry.kind == JournalKind.QUEUED:
         row = passage.messages.get(data.get("message", ""))
-        return row is not None and bool(ended(row)) and row.first_due_at <= entry.at
-    is_wait = verb_of(passage.data_of(data.get("step", ""))) in ("wait", "wait_until")
-    return entry.kind == JournalKind.STEP and is_wait and data.get("outcome") == Outcome.DONE
+        return row is not None and bool(ended(row)) and row.first_due_at <= entry.at and not row.holds
+    if entry.kind == JournalKind.CAPPED:
+        return any(row.step == data["step"] and row.reason == Reason.CAP for row in passage.messages.values())
+    has_said_so = verb_of(passage.data_of(data.get("step", ""))) in ("wait", "wait_until", "bandit")
+    return entry.kind == JournalKind.STEP and has_said_so and data.get("outcome") == Outcome.DONE
 
 
 def _entered(passage: Passage, data: Data, clock: Clock) -> str:
@@ -86,7 +92,7 @@ def _waiting(passage: Passage, data: Data, clock: Clock) -> str:
     step, until = passage.data_of(data["step"]), clock(data["until"])
     name = name_of(data["step"], step)
     if "wait_for" in step:
-        return f"{name}: waits for {awaited(step)}, until {until}"
+        return f"{name}: waits {awaited(step)}, until {until}"
     length = f" {step['wait']}," if "wait" in step else ""
     return f"{name}: waits{length} until {until}"
 
@@ -98,7 +104,10 @@ def _rescheduled(passage: Passage, data: Data, clock: Clock) -> str:
 
 def _queued(passage: Passage, data: Data, clock: Clock) -> str:
     name, row = name_of(data["step"], passage.data_of(data["step"])), passage.messages.get(data["message"])
-    return f"{name}: {named(row) if row is not None else 'a message'} is due {on(clock(data['due']))}"
+    if row is None:
+        return f"{name}: a message is due {on(clock(data['due']))}"
+    was, by = "was" if ended(row) else "is", held(row, clock)
+    return f"{name}: {named(row)} {was} due {on(clock(data['due']))}" + (f", and {was} held by {by}" if by else "")
 
 
 def _goal(passage: Passage, data: Data, clock: Clock) -> str:
@@ -138,7 +147,7 @@ def _ended(passage: Passage, data: Data, _clock: Clock) -> str:
     if reason == EndReason.HOLDOUT and step:
         return f"Held out{at}: nothing more is sent, and the goal is still counted"
     if verb_of(passage.data_of(step)) == "exit" and reason not in _NOT_BY_A_STEP:
-        return "Left, as the file says" if reason == EndReason.EXIT else f"Left: {reason.replace('_', ' ')}"
+        return "Left, as the file says" + ("" if reason == EndReason.EXIT else f": {reason.replace('_', ' ')}")
     return _ENDS.get(reason, f"Left{at}: {reason.replace('_', ' ')}")
 
 
@@ -160,7 +169,9 @@ def _what_it_did(passage: Passage, data: Data, step: Data) -> str:
     if data.get("why") == "disabled":
         return "passed over, because it is disabled"
     if data["outcome"] == Outcome.FAILED:
-        return "given up; the journey goes on"
+        return "given up; goes on as `on_error` says" if isinstance(step.get("on_error"), list) else (
+            "given up; the journey goes on"
+        )  # fmt: skip
     if verb in MESSAGES or verb == "webhook":
         return _message(passage, data, branch)
     match verb:
@@ -171,11 +182,11 @@ def _what_it_did(passage: Passage, data: Data, step: Data) -> str:
         case "split":
             return f"chance gave {branch[0]}"
         case "bandit":
-            return f"{branch[0]} was drawn, by what the arms have earned so far"
+            return f"goes on with {branch[0]}"
         case "holdout":
             return "not among the held out"
         case "repeat":
-            return f"{branch[0]} rounds" if branch and branch[0] != 1 else "1 round"
+            return _repeated(passage, data, step, branch)
         case "goto":
             return f"goes on at {step.get('goto')}"
         case "wait" | "wait_until":
@@ -200,6 +211,24 @@ def _waited(step: Data, branch: Sequence[Any]) -> str:
     return f"nothing came within {step.get('timeout', 'the time')}"
 
 
+def _repeated(passage: Passage, data: Data, step: Data, branch: Sequence[Any]) -> str:
+    """A round that begins, or why none follows: a round that is over tells its own number once more."""
+    said: Data = step.get("repeat", {})
+    count = branch[0] if branch else 0
+    before = [
+        entry.data["branch"][0]
+        for entry in passage.entries
+        if entry.seq < data["seq"] and entry.data.get("step") == data["step"] and entry.data.get("branch")
+    ]
+    alike = list(takewhile(count.__eq__, reversed(before)))
+    if count and len(alike) % 2 == 0:
+        return f"round {count} of at most {said.get('max', count)} begins"
+    rounds = {0: "no round", 1: "1 round"}.get(count, f"{count} rounds")
+    if count != said.get("max") and "until" in said:
+        return f"over after {rounds}, because this held: {condition_in_words(said['until'])}"
+    return f"over after {rounds}"
+
+
 def _chose(step: Data, branch: Sequence[Any]) -> str:
     branches = step.get("choose", ())
     if branch and isinstance(branch[0], int) and 0 < branch[0] <= len(branches):
@@ -214,7 +243,7 @@ def _chose(step: Data, branch: Sequence[Any]) -> str:
 _TELLERS: Mapping[JournalKind, Callable[[Passage, Data, Clock], str]] = {
     JournalKind.ENTERED: _entered,
     JournalKind.HELD_OUT: lambda _passage, _data, _clock: (
-        "Is held out: gets nothing, so that the effect can be measured"
+        "Was held out by chance: gets nothing, so that the effect can be measured"
     ),
     JournalKind.STEP: _step,
     JournalKind.WAITING: _waiting,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 
+from delivery.holds import by_in_words, iter_holds
 from delivery.reason_words import REASONS
 from delivery.tables import MessageStatus
 from journeys.explaining.clock import is_later, lasted, told
@@ -17,6 +20,11 @@ def named(row: Row[Any]) -> str:
     """Such as "the e-mail welcome_hello"."""
     template = f" {row.template}" if row.template else ""
     return f"the {CHANNELS.get(row.channel, row.channel)}{template}"
+
+
+def held(row: Row[Any], clock: Callable[[datetime], str]) -> str:
+    """What kept it from going when it was due: "quiet hours until 08:00, then by a limit until Wed 3 Jun, 10:00"."""
+    return ", then by ".join(f"{by_in_words(one.by)} until {clock(one.until)}" for one in iter_holds(row.holds))
 
 
 def ended(row: Row[Any]) -> str:
@@ -40,9 +48,9 @@ def waiting(row: Row[Any], zone: ZoneInfo) -> str:
     if row.status in (MessageStatus.CLAIMED, MessageStatus.SENDING):
         return f"{named(row)} is being sent at this moment"
     more = f" ({row.detail})" if row.detail else ""
-    held = f", held by {row.reason.replace('_', ' ')}{more}" if row.reason else ""
+    held_by = f", held by {by_in_words(row.reason)}{more}" if row.reason else ""
     lapses = f"; it lapses on {told(row.expires_at, zone)}" if row.expires_at is not None else ""
-    return f"{named(row)} is due on {told(row.due_at, zone)}{held}{lapses}"
+    return f"{named(row)} is due on {told(row.due_at, zone)}{held_by}{lapses}"
 
 
 def _after_a_hold(row: Row[Any]) -> str:

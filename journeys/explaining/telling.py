@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from customers.workspace import Workspace
 from delivery.tables import MessageStatus
-from journeys.explaining.clock import told
+from journeys.explaining.clock import capitalised, told
 from journeys.explaining.lines import adds_nothing, sentence
 from journeys.explaining.messages import waiting
 from journeys.explaining.story import Passage, Story, read_story
@@ -49,10 +49,7 @@ def explain(
 
 def tell(story: Story) -> Sequence[Line]:
     """Oldest first; what happened at one instant in the order in which it did."""
-    lines = [
-        Line(row.at, 0, REFUSED, f"Did not come in: {said}", data={"reason": row.reason})
-        for row, said in story.refusals
-    ]
+    lines = [Line(row.at, 0, REFUSED, capitalised(said), data={"reason": row.reason}) for row, said in story.refusals]
     lines += [line for passage in story.passages for line in _entries(story, passage)]
     return sorted(lines, key=lambda line: line.at)
 
@@ -86,7 +83,7 @@ def stands(story: Story, passage: Passage) -> str:
             return f"Now: at {name}; {waiting(sent, story.zone)}"
     if passage.due_at is not None and passage.entries[-1].kind == JournalKind.ERROR:
         return f"Now: at {name}, which failed and is tried again on {told(passage.due_at, story.zone)}"
-    what = f"for {awaited(step)}, " if "wait_for" in step else ""
     if passage.due_at is not None:
+        what = f"{awaited(step)}, " if "wait_for" in step else ""
         return f"Now: at {name}; waits {what}until {told(passage.due_at, story.zone)}"
     return f"Now: at {name}" + (f" ({step_in_words(step)})" if step else "")

@@ -35,24 +35,18 @@ if TYPE_CHECKING:
 class Answers(Mapping[Question, Any]):
     """Every question as a key; one that must be read first is no key yet."""
 
-    __slots__ = ("_last", "_life", "missing")
+    __slots__ = ("_life", "missing")
 
     def __init__(self, life: Life) -> None:
         self._life = life
-        self._last: tuple[Question, Any] | None = None
         self.missing: list[Wanted] = []
 
     def __getitem__(self, question: Question) -> Any:
-        last = self._last
-        if last is not None and last[0] is question:  # it is looked whether it is there, and then taken
-            return last[1]
         try:
-            found = self._find(question)
+            return self._find(question)
         except MissingError as error:
             self.missing.append(error.wanted)
             raise KeyError(question) from None
-        self._last = (question, found)
-        return found
 
     def __iter__(self) -> Iterator[Question]:
         return iter(())
@@ -61,9 +55,10 @@ class Answers(Mapping[Question, Any]):
         return 0
 
     def ask(self, question: Question) -> Any:
-        if question not in self:
-            raise UnansweredError(frozenset({question}))
-        return self[question]
+        try:
+            return self[question]
+        except KeyError:
+            raise UnansweredError(frozenset({question})) from None
 
     def _find(self, question: Question) -> Any:
         life = self._life
@@ -74,7 +69,7 @@ class Answers(Mapping[Question, Any]):
                         life.remember(name)
                 return life.memory.happened(names, since)
             case Holds(rule=rule):
-                return self._holds(rule)
+                return self.holds(rule)
             case ArmOf() if question in life.arms:
                 return life.arms[question]
             case Earned():  # by everybody together, so that only what is stored can be known of it
@@ -84,7 +79,8 @@ class Answers(Mapping[Question, Any]):
             return {**found, **life.set_values}
         return found
 
-    def _holds(self, rule: Rule) -> bool:
+    def holds(self, rule: Rule) -> bool:
+        """Whether a rule without leaves of a journey's own holds. Raises MissingError."""
         life = self._life
         if life.customer.person.status is not ProfileStatus.ACTIVE:
             return False

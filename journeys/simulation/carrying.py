@@ -1,7 +1,7 @@
 """What transitions cause, carried out in one person's memory: no row is written, and nothing leaves the process.
 
-What only the world outside could answer (which products an offer has, whether a receiver takes a webhook) is left out
-and counted, so that the report can say so.
+What only the world outside could answer (another journey that is started, say) is left out and counted, so that the
+report can say so.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def _emit(life: Life, _passage: Passage, effect: EmitEvent) -> None:
 
 
 def _decide_offer(life: Life, passage: Passage, effect: DecideOffer) -> None:
-    life.tally.left_out["offers decided"] += 1
-    results = {**passage.enrolment.results, effect.step: {"items": []}}
-    passage.enrolment = replace(passage.enrolment, results=results)
+    offered = life.offered.pop(effect.step)
+    life.tally.offered[effect.step, bool(offered["items"])] += 1
+    passage.enrolment = replace(passage.enrolment, results={**passage.enrolment.results, effect.step: offered})
 
 
 def _create_task(life: Life, passage: Passage, effect: CreateTask) -> None:
@@ -96,7 +96,7 @@ def _clear_timers(_life: Life, passage: Passage, effect: ClearTimers) -> None:
 
 
 def _wait_for(_life: Life, passage: Passage, effect: WaitFor) -> None:
-    passage.waits = tuple(dict.fromkeys(name for _, name in effect.names))
+    passage.waits = tuple(dict.fromkeys([name for _, name in effect.names])) if effect.names else ()
 
 
 def _change_list(life: Life, _passage: Passage, effect: ChangeList) -> None:

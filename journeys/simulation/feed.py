@@ -6,10 +6,10 @@ A feed names its people in chunks and says what each of them does, so that no mo
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, select
@@ -18,22 +18,36 @@ from core.database import batches
 from customers.tables import ProfileStatus, customer_event, profile
 from journeys.admission import Candidate
 from journeys.conditions import HAPPENINGS
+from journeys.entries.kinds import REQUESTED, ApiEntry, DateEntry, ScheduleEntry
+from journeys.entries.slots import occurrence_of
 from journeys.interest import Interest
 from journeys.model import Edge, Entry, EventEntry, Journey, SegmentEntry
 from journeys.questions import Event
 from journeys.simulation.memory import Known
 from journeys.simulation.people import known_event, load_events
 from journeys.simulation.plan import Plan
+from journeys.simulation.visits import Visit
 from segments.language.rules import EventRule, Operator, PropertyTest, SequenceRule, Where, iter_leaves
 
-Coming = tuple[list[Known], list[Candidate]]
+_EDGES = frozenset({"segment_entered", "segment_left"})
+Coming = tuple[Sequence[Known], Sequence[Visit]]
 
 
 class Feed(Protocol):
-    """`what` says in words what happens, for the report."""
+    """`what` says in words what happens, for the report.
+
+    With `follows_calendar` people also come by schedules, by dates and as the journey begins; with `watches_segments`
+    also when they come into a segment or leave it.
+    """
 
     @property
     def what(self) -> str: ...
+
+    @property
+    def follows_calendar(self) -> bool: ...
+
+    @property
+    def watches_segments(self) -> bool: ...
 
     def iter_people(self, connection: Connection, size: int) -> Iterator[Sequence[int]]:
         """Chunks of profile ids, in order, each id once."""
@@ -48,26 +62,36 @@ class Feed(Protocol):
 class Everybody:
     """Each of `ids` comes to the journey's first door once, spread evenly by a hash over `spread` from the start.
 
-    An event that lets people in gets properties that fit its `where`, and `properties` beside them.
+    An event that lets people in gets properties that fit its `where`, and `properties` beside them. With `in_time` only
+    an event or a call comes so: schedules, dates and segments let people in when they do.
     """
 
     ids: Sequence[int]
     spread: timedelta = timedelta()
     seed: str = ""
     properties: Mapping[str, Any] | None = None
+    in_time: bool = False
 
     @property
     def what(self) -> str:
-        return "everybody enters once"
+        return "who enter when something lets them in" if self.in_time else "everybody enters once"
+
+    @property
+    def follows_calendar(self) -> bool:
+        return self.in_time
+
+    @property
+    def watches_segments(self) -> bool:
+        return self.in_time
 
     def iter_people(self, _connection: Connection, size: int) -> Iterator[Sequence[int]]:
         yield from batches(self.ids, size)
 
     def coming(self, _connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
-        entry = plan.journey.entries[0]
-        return {number: self._one(plan, entry, place, number) for place, number in enumerate(ids)}
+        doors = [one for one in plan.journey.entries if not (self.in_time and is_timed(one))]
+        return {number: self._one(plan, doors[0], number) for number in ids} if doors else {}
 
-    def _one(self, plan: Plan, entry: Entry, _place: int, number: int) -> Coming:
+    def _one(self, plan: Plan, entry: Entry, number: int) -> Coming:
         at = plan.start + self._delay(number)
         if isinstance(entry, EventEntry):
             properties = {**_fitting(entry.where), **({entry.key: "simulated"} if entry.key else {})}
@@ -76,7 +100,11 @@ class Everybody:
         if isinstance(entry, SegmentEntry) and entry.edge in (Edge.ENTER, Edge.EXIT):
             event = Event(0, entry.names[0], at, at, {"segment": entry.segment})
             return [known_event(plan.workspace, event)], []
-        return [], [Candidate(plan.journey, entry, number, "", at.isoformat(), trigger_of(entry), at)]
+        if isinstance(entry, ApiEntry):
+            said = {"journey": plan.journey.slug, "request": str(number), "properties": dict(self.properties or {})}
+            return [known_event(plan.workspace, Event(0, REQUESTED, at, at, said))], []
+        occurrence = occurrence_of(entry, at.date()) if isinstance(entry, DateEntry) else at.isoformat()
+        return [], [Visit(at, Candidate(plan.journey, entry, number, "", occurrence, trigger_of(entry), at))]
 
     def _delay(self, number: int) -> timedelta:
         seconds = int(self.spread.total_seconds())
@@ -88,16 +116,28 @@ class Everybody:
 
 @dataclass(frozen=True)
 class Stated:
-    """The events of a file, by person."""
+    """The events of a file, by person; to `others` happens what time brings.
+
+    Where the file tells of segments, they have no other edges.
+    """
 
     events: Mapping[int, Sequence[Event]]
+    others: Sequence[int] = ()
 
     @property
     def what(self) -> str:
         return "the events of a file"
 
+    @property
+    def follows_calendar(self) -> bool:
+        return True
+
+    @cached_property
+    def watches_segments(self) -> bool:
+        return not any(event.name in _EDGES for row in self.events.values() for event in row)
+
     def iter_people(self, _connection: Connection, size: int) -> Iterator[Sequence[int]]:
-        yield from batches(sorted(self.events), size)
+        yield from batches(sorted({*self.events, *self.others}), size)
 
     def coming(self, _connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
         return {
@@ -119,6 +159,14 @@ class History:
     def what(self) -> str:
         return "the stored history"
 
+    @property
+    def follows_calendar(self) -> bool:
+        return True
+
+    @property
+    def watches_segments(self) -> bool:
+        return False  # their edges are in the log
+
     def iter_people(self, connection: Connection, size: int) -> Iterator[Sequence[int]]:
         last = 0
         while True:
@@ -133,12 +181,19 @@ class History:
 
     def coming(self, connection: Connection, plan: Plan, ids: Sequence[int]) -> Mapping[int, Coming]:
         journey = plan.journey
-        entering = _who(connection, ids, sorted({name for entry in journey.entries for name in entry.names}), plan)
+        names = sorted({name for entry in journey.entries for name in entry.names})
+        is_open_to_all = any(isinstance(entry, ScheduleEntry | DateEntry) for entry in journey.entries)
+        entering = ids if is_open_to_all else _who(connection, ids, names, plan)
         found = load_events(connection, plan.vault, entering, names_of(plan), plan.start, plan.end)
-        coming: dict[int, Coming] = defaultdict(lambda: ([], []))
+        coming: dict[int, Coming] = {}
         for number, row in found.items():
             coming[number] = ([_live(known) for known in row if not _is_own(known, journey)], [])
         return coming
+
+
+def is_timed(entry: Entry) -> bool:
+    """Whether people come to this door when a time has come, or a segment changes: by nothing that they do."""
+    return isinstance(entry, ScheduleEntry | DateEntry | SegmentEntry)
 
 
 def names_of(plan: Plan) -> frozenset[str] | None:

@@ -17,13 +17,16 @@ from sqlalchemy import Connection
 from customers.consent import ConsentStatus, consent_of
 from customers.pausing import find_paused
 from delivery.facts import Gathered, gather_facts
+from delivery.house_rules import in_force
 from delivery.limits import Occupant, find_occupants
 from delivery.policy import MessageFacts
+from delivery.spreading import THROTTLE
 from delivery.tables import MessageKind, MessageStatus, OriginKind
 from journeys.simulation.plan import Plan
 from journeys.transition import EnqueueMessage
 
 _LIMITS = "limits"
+_NO_GATE = frozenset({"asks_again", THROTTLE})  # words of a policy that the gates do not depend on
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder().decode
 
@@ -59,6 +62,7 @@ class Row:
     channel: str
     topic: str
     kind: str
+    shape: Shape
     policy: Mapping[str, Any]
     due_at: datetime
     origin: str
@@ -70,25 +74,23 @@ class Row:
     first_due_at: datetime | None = None
     expires_at: datetime | None = None
     claimed_at: datetime | None = None
+    holds: None = None  # nobody asks a simulation what held a message
     template: str = ""
     sender: str | None = None
     variant: str | None = None
     context: bytes | None = None
     origin_profile_id: int | None = None
 
-    @property
-    def shape(self) -> Shape:
-        return Shape(self.channel, self.topic, self.kind, _encode(self.policy))
-
 
 def row_of(message: EnqueueMessage, profile_id: int, enrolment_id: str, plan: Plan) -> Row:
+    policy, shape = _bound(message, plan)
     return Row(
         id=message.id,
         profile_id=profile_id,
         channel=message.channel,
         topic=message.topic,
         kind=message.kind,
-        policy=message.policy,
+        policy=policy,
         due_at=message.due_at,
         origin=plan.journey.slug,
         origin_id=enrolment_id,
@@ -99,7 +101,20 @@ def row_of(message: EnqueueMessage, profile_id: int, enrolment_id: str, plan: Pl
         template=message.template,
         sender=message.sender,
         variant=message.variant,
+        shape=shape,
     )
+
+
+def _bound(message: EnqueueMessage, plan: Plan) -> tuple[Mapping[str, Any], Shape]:
+    """The policy in force and the shape of a message; kept, since all messages of a step have one policy."""
+    place = (message.step, message.variant, message.channel)
+    known = plan.kept.get(place)
+    if known is None or known[0] != message.policy:
+        policy = in_force(message.policy, plan.workspace, message.channel)
+        deciding = {name: value for name, value in policy.items() if name not in _NO_GATE}
+        shape = Shape(message.channel, message.topic, message.kind, _encode(deciding))
+        known = plan.kept[place] = (message.policy, policy, shape)
+    return known[1], known[2]
 
 
 def gather_gates(
@@ -110,7 +125,7 @@ def gather_gates(
     without_limits = {name: value for name, value in policy.items() if name != _LIMITS}
 
     def row(number: int, policy: Mapping[str, Any]) -> Row:
-        return Row(str(number), number, shape.channel, shape.topic, shape.kind, policy, now, plan.journey.slug)
+        return Row(str(number), number, shape.channel, shape.topic, shape.kind, shape, policy, now, plan.journey.slug)
 
     rows = [row(number, without_limits) for number in ids]
     gathered = gather_facts(connection, plan.vault, plan.workspace, rows, now)

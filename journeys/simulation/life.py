@@ -7,42 +7,39 @@ must be read of the database: `live` yields what that is, and is resumed when th
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from core.zones import find_zone
 from customers.log import NewEvent
 from customers.own_events import OWN_EVENTS
-from journeys.admission import Admit, Candidate, PastRun, Settle, Standing, admit, is_held_out
-from journeys.conditions import Ground, holds
+from journeys.admission import Candidate
 from journeys.engine import advance
-from journeys.questions import ArmOf, Event, Facts, UnansweredError
+from journeys.questions import ArmOf, Event, Facts
 from journeys.simulation.answering import Answers
 from journeys.simulation.carrying import carry
+from journeys.simulation.door import let_in
 from journeys.simulation.gates import Gate, Row
 from journeys.simulation.memory import Known, Memory
 from journeys.simulation.people import Customer, known_event
 from journeys.simulation.plan import Plan
 from journeys.simulation.sending import Outbox
-from journeys.simulation.store import MissingError, Store, Wanted
+from journeys.simulation.store import Choosing, MissingError, Store, Wanted
 from journeys.simulation.tally import Tally
+from journeys.simulation.visits import Visit
+from journeys.simulation.watching import Watch, is_in
 from journeys.steps.contract import ANY_EVENT, PROFILE_CHANGE
-from journeys.steps.holdout import HELD_OUT, TREATED
 from journeys.steps.messages import ENDINGS
 from journeys.tables import EnrolmentStatus
 from journeys.transition import (
     Asked,
     Broken,
+    DecideOffer,
     Due,
-    Ended,
-    EndReason,
     Enrolment,
-    Entered,
     HoldEnded,
     JournalEntry,
     Nudged,
@@ -51,7 +48,7 @@ from journeys.transition import (
     Transition,
     Wake,
 )
-from journeys.triggers import at_the_door, new_enrolment
+from journeys.triggers import at_the_door
 
 _log = logging.getLogger("postilion.journeys")
 _ROUNDS = 100  # of one instant; who has not come to rest by then never will
@@ -65,14 +62,27 @@ class Passage:
     """One run, with its timers and what it waits for."""
 
     enrolment: Enrolment
+    number: int = 0  # of the person's runs, by which admission knows it
     timers: dict[TimerKind, datetime] = field(default_factory=dict)
     waits: tuple[str, ...] = ()
+
+
+_DueTimer = tuple[datetime, str, TimerKind, Passage]
 
 
 class Life:
     """What one person has, does and gets. `journal` is kept where somebody wants to read it."""
 
-    def __init__(self, plan: Plan, store: Store, customer: Customer, tally: Tally, *, keeps_journal: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        customer: Customer,
+        tally: Tally,
+        *,
+        keeps_journal: bool = False,
+        watches: bool = False,
+    ) -> None:
         self.plan = plan
         self.store = store
         self.customer = customer
@@ -84,16 +94,18 @@ class Life:
         self.arms: dict[ArmOf, str] = {}
         self.set_values: dict[str, Any] = {}
         self.lists: dict[str, bool] = {}
+        self.offered: dict[str, Mapping[str, Any]] = {}
         self.news: list[Known] = []
         self.is_changed = False
         self.journal: list[tuple[datetime, Enrolment, JournalEntry]] | None = [] if keeps_journal else None
         self.refusals: list[tuple[datetime, str]] = []
         self._coming: list[tuple[datetime, datetime, int, Known]] = []
-        self._doors: list[tuple[datetime, int, Candidate]] = []
-        self._settling: dict[str, Candidate] = {}
+        self._doors: list[tuple[datetime, int, Visit]] = []
+        self.settling: dict[str, Candidate] = {}
         self._remembered: set[str] = set()
         self._numbers = count(plan.first_free_id)
         self._keys: set[str] = set()
+        self._watch = Watch() if watches else None
 
     # -- what is fed in ----------------------------------------------------------------------------------------------
 
@@ -102,9 +114,9 @@ class Life:
         event = known.event
         heappush(self._coming, (event.received_at, event.occurred_at, event.id, known))
 
-    def expect_at_the_door(self, candidate: Candidate) -> None:
+    def expect_at_the_door(self, visit: Visit) -> None:
         """Have the person come to the door at an instant, brought there by no event."""
-        heappush(self._doors, (candidate.at, len(self._doors), candidate))
+        heappush(self._doors, (visit.at, len(self._doors), visit))
 
     def happen(self, name: str, key: str, properties: Mapping[str, Any]) -> None:
         """Something happens now, by the simulation itself; the same key happens once."""
@@ -119,7 +131,8 @@ class Life:
 
     def _hear(self, known: Known) -> None:
         self.memory.add(known)
-        self.news.append(known)
+        if self._watch is not None or self.plan.cares_for(known.event.name):
+            self.news.append(known)
 
     def remember(self, name: str) -> None:
         """Know what was called `name` before the simulation. Raises MissingError while that is unread."""
@@ -132,6 +145,8 @@ class Life:
 
     def live(self) -> Reading:
         """Live until the plan's end; yields what must be read before it can go on."""
+        if self._watch is not None:
+            yield from self._watch.look(self)
         while (instant := self._next()) is not None and instant < self.plan.end:
             self.now = max(instant, self.plan.start)
             while self._coming and self._coming[0][0] <= self.now:
@@ -143,10 +158,17 @@ class Life:
         self.tally.pending += len(self.outbox.waiting)
 
     def _next(self) -> datetime | None:
-        instants = [one[0][0] for one in (self._coming, self._doors) if one]
-        instants += [min(passage.timers.values()) for passage in self.passages.values() if passage.timers]
-        instants += [row.due_at for row in self.outbox.waiting.values()]
-        instants += [one.settles_until for one in self._settling.values() if one.settles_until is not None]
+        instants = [self._coming[0][0]] if self._coming else []
+        if self._doors:
+            instants.append(self._doors[0][0])
+        for passage in self.passages.values():
+            instants += passage.timers.values()
+        if self.outbox.waiting:
+            instants += [row.due_at for row in self.outbox.waiting.values()]
+        if self._watch is not None and self._watch.looks_at is not None:
+            instants.append(self._watch.looks_at)
+        if self.settling:
+            instants += [one.settles_until for one in self.settling.values() if one.settles_until is not None]
         return min(instants, default=None)
 
     def _work(self) -> Reading:
@@ -154,131 +176,67 @@ class Life:
         for _ in range(_ROUNDS):
             news, self.news = self.news, []
             is_changed, self.is_changed = self.is_changed, False
-            doors = self._open_doors(is_changed=is_changed)
-            for known in sorted(news, key=lambda one: one.order) if len(news) > 1 else news:
-                yield from self._ingest(known.event)
-            for candidate in doors:
-                yield from self._let_in(candidate)
+            doors = self._open_doors(is_changed=is_changed) if self._doors or self.settling else ()
+            if len(news) > 1:
+                news.sort(key=lambda one: one.order)
+            for known in news:
+                event = known.event
+                inside = [passage for passage in self.passages.values() if self._concerns(passage, event)]
+                if event.name in self.plan.entrances:
+                    for candidate in at_the_door(self.plan.scene(self.now), event, self.customer.person.id):
+                        yield from let_in(self, candidate)
+                for passage in inside:  # who has just come in knows the event already
+                    yield from self.move(passage, Nudged((event,)))
+            for visit in doors:
+                if visit.segment is None or (yield from is_in(self, visit.segment)):
+                    yield from let_in(self, visit.candidate)
             if is_changed:
                 yield from self._look_again()
-            yield from self._fire()
-            if self.outbox.waiting:
+            while due := self._due():
+                yield from self._fire(due)
+            if self.outbox.is_due(self.now):
                 yield from self._ask_again()
                 yield from self._deliver()
+            if self._watch is not None and not (self.news or self.is_changed):
+                yield from self._watch.look(self)
             if not (self.news or self.is_changed):
                 return
         self.tally.restless += 1
         self._coming.clear()
         self._doors.clear()
-        self._settling.clear()
+        self.settling.clear()
+        self._watch = None
         self.passages.clear()
         self.outbox.waiting.clear()
 
     # -- entries -----------------------------------------------------------------------------------------------------
 
-    def _open_doors(self, *, is_changed: bool) -> list[Candidate]:
-        """Who comes now, and who is asked again: after a change, and when the time to settle is over."""
-        opened = []
+    def _open_doors(self, *, is_changed: bool) -> list[Visit]:
+        """Which visits are due, and which are asked again: after a change, and when the time to settle is over."""
+        opened: list[Visit] = []
         while self._doors and self._doors[0][0] <= self.now:
             opened.append(heappop(self._doors)[2])
-        over = [one for one in self._settling.values() if one.settles_until is None or one.settles_until <= self.now]
-        return opened + (list(self._settling.values()) if is_changed else over)
+        again = [
+            one
+            for one in self.settling.values()
+            if is_changed or one.settles_until is None or one.settles_until <= self.now
+        ]
+        return opened + [Visit(self.now, one) for one in again]
 
-    def _ingest(self, event: Event) -> Reading:
-        """Let the event bring people in, and tell those who are inside; who has just come in knows it already."""
-        inside = [passage for number, passage in self.passages.items() if self._concerns(number, event)]
-        if event.name in self.plan.entrances:
-            for candidate in at_the_door(self.plan.scene(self.now), event, self.customer.person.id):
-                yield from self._let_in(candidate)
-        for passage in inside:
-            yield from self._move(passage, Nudged((event,)))
-
-    def _concerns(self, enrolment_id: str, event: Event) -> bool:
-        passage = self.passages[enrolment_id]
+    def _concerns(self, passage: Passage, event: Event) -> bool:
         if event.name in passage.waits or ANY_EVENT in passage.waits:
             return True
-        if event.name in ENDINGS and event.properties.get("origin_id") == enrolment_id:
+        if event.name in ENDINGS and event.properties.get("origin_id") == passage.enrolment.uid:
             return True
         has_ended = passage.enrolment.status is EnrolmentStatus.ENDED
         if has_ended and passage.enrolment.goal_at is not None:
             return False
         return self.plan.interest.concerns(event.name, has_ended=has_ended)
 
-    def _let_in(self, candidate: Candidate) -> Reading:
-        if candidate.enrolment_uid in self.passages:
-            return  # this very occurrence was seen before
-        fits = yield from self._fits(candidate)
-        customer = self.customer
-        standing = Standing(
-            status=customer.person.status,
-            is_unreachable=customer.is_unreachable,
-            fits=fits,
-            runs=[_past(passage.enrolment) for passage in self.passages.values()],
-            zone=self._own_zone or self._default_zone,
-            default_zone=self._default_zone,
-            has_zone=self._own_zone is not None,
-        )
-        decision = admit(candidate, standing, self.now)
-        self._settling.pop(candidate.enrolment_uid, None)
-        if isinstance(decision, Settle):
-            self._settling[candidate.enrolment_uid] = replace(candidate, settles_until=decision.until)
-            return
-        if not isinstance(decision, Admit):
-            self.tally.refused[decision.reason.value] += 1
-            self.refusals.append((self.now, decision.reason.value))
-            return
-        ended = [passage for passage in self.passages.values() if passage.enrolment.id in decision.restarts]
-        for old in ended:
-            yield from self._move(old, Ended(EndReason.RESTARTED))
-        held_out = yield from self._is_held_out(candidate)
-        enrolment = new_enrolment(candidate, decision, {candidate} if held_out else set(), self.now)
-        enrolment = replace(enrolment, id=len(self.passages) + 1)
-        passage = self.passages[enrolment.uid] = Passage(enrolment)
-        self.tally.enter(enrolment)
-        yield from self._move(passage, Entered(candidate.trigger))
-
-    def _fits(self, candidate: Candidate) -> Deciding:
-        condition = candidate.entry.condition
-        if condition is None:
-            return True
-        entered_at = candidate.entered_at(self.now)
-        while True:
-            answers = Answers(self)
-            ground = Ground(
-                ask=answers.ask, now=self.now, zone=self.plan.zone, entered_at=entered_at, step_entered_at=entered_at,
-                entry=candidate.properties,
-            )  # fmt: skip
-            try:
-                return holds(condition, ground)
-            except UnansweredError:
-                yield from answers.missing
-
-    def _is_held_out(self, candidate: Candidate) -> Deciding:
-        holdout = self.plan.journey.holdout
-        if holdout is None:
-            return False
-        test = ArmOf(holdout.seed, f"{self.plan.journey.slug}/holdout")
-        while (arm := self._arm(test)) is MISSING:
-            yield test
-        if arm is None:
-            arm = self.arms[test] = HELD_OUT if is_held_out(holdout, self.customer.person.id) else TREATED
-        return bool(arm == HELD_OUT)
-
-    def _arm(self, test: ArmOf) -> Any:
-        if test in self.arms:
-            return self.arms[test]
-        try:
-            return self.store.find(test, self.customer.person.id, self.now)
-        except MissingError:
-            return MISSING
-
-    @property
-    def _own_zone(self) -> ZoneInfo | None:
-        return find_zone(self.customer.person.timezone or "")
-
-    @property
-    def _default_zone(self) -> ZoneInfo:
-        return find_zone(self.plan.journey.timezone or "") or self.plan.zone
+    def enrol(self, enrolment: Enrolment) -> Passage:
+        """Begin a run, which has not moved yet."""
+        passage = self.passages[enrolment.uid] = Passage(enrolment, len(self.passages) + 1)
+        return passage
 
     # -- moves -------------------------------------------------------------------------------------------------------
 
@@ -288,22 +246,25 @@ class Life:
             if passage.enrolment.status is EnrolmentStatus.ENDED:
                 continue
             if self.plan.interest.any_exit or ANY_EVENT in passage.waits or PROFILE_CHANGE in passage.waits:
-                yield from self._move(passage, Nudged())
+                yield from self.move(passage, Nudged())
 
-    def _fire(self) -> Reading:
-        while due := self._due():
-            for _, _, kind, passage in due:
-                del passage.timers[kind]
-            for _, _, kind, passage in due:
-                yield from self._move(passage, Due(kind))
+    def _fire(self, due: Sequence[_DueTimer]) -> Reading:
+        for _, _, kind, passage in due:
+            del passage.timers[kind]
+        for _, _, kind, passage in due:
+            yield from self.move(passage, Due(kind))
 
-    def _due(self) -> list[tuple[datetime, str, TimerKind, Passage]]:
+    def _due(self) -> list[_DueTimer]:
         """Each run's earliest timer that has run out."""
         found = []
         for number, passage in self.passages.items():
-            if passage.timers and (first := min((at, kind) for kind, at in passage.timers.items()))[0] <= self.now:
-                found.append((first[0], number, first[1], passage))
-        return sorted(found, key=lambda one: one[:3]) if len(found) > 1 else found
+            passed = [(at, kind) for kind, at in passage.timers.items() if at <= self.now]
+            if passed:
+                at, kind = min(passed)
+                found.append((at, number, kind, passage))
+        if len(found) > 1:
+            found.sort(key=lambda one: one[:3])
+        return found
 
     def _ask_again(self) -> Reading:
         """Of messages that were held the `if` of their step is asked once more."""
@@ -312,9 +273,9 @@ class Life:
                 passage = self.passages[row.origin_id]
                 step = self.plan.journey.by_id.get(passage.enrolment.step or "")
                 if step is not None and step.condition is not None:
-                    yield from self._move(passage, HoldEnded())
+                    yield from self.move(passage, HoldEnded())
 
-    def _move(self, passage: Passage, wake: Wake) -> Reading:
+    def move(self, passage: Passage, wake: Wake) -> Reading:
         """Move one run as far as it goes now, by the engine of production."""
         plan, person = self.plan, self.customer.person
         while True:
@@ -331,6 +292,9 @@ class Life:
             if isinstance(outcome, Asked):
                 yield from answers.missing
                 continue
+            for effect in outcome.effects if plan.has_offers else ():
+                if isinstance(effect, DecideOffer):
+                    self.offered[effect.step] = yield from self._read(Choosing(outcome.enrolment, effect))
             self._take(passage, outcome)
             if not outcome.is_unfinished:
                 return
@@ -352,7 +316,7 @@ class Life:
         claimed = self.outbox.claim(self.now)
         gates: list[Gate] = []
         for row in claimed:
-            gate = yield from self._gate(row)
+            gate: Gate = yield from self._read(row.shape)
             gates.append(gate)
         endings = [self.outbox.judge(row, claimed, gate, self.now) for row, gate in zip(claimed, gates, strict=True)]
         for row, ending in zip(claimed, endings, strict=True):
@@ -362,14 +326,13 @@ class Life:
             elif ending is not None:
                 self.tally.held[row.step or "", str(ending.reason)] += 1
 
-    def _gate(self, row: Row) -> Generator[Wanted, None, Gate]:
+    def _read(self, wanted: Wanted) -> Generator[Wanted, None, Any]:
+        """What the store has of `wanted`, as soon as it was read."""
         while True:
             try:
-                gate: Gate = self.store.find(row.shape, self.customer.person.id, self.now)
+                return self.store.find(wanted, self.customer.person.id, self.now)
             except MissingError as error:
                 yield error.wanted
-            else:
-                return gate
 
     def _report(self, row: Row, event: NewEvent) -> None:
         self.happen(event.name, event.key, event.properties)
@@ -382,12 +345,3 @@ class Life:
                 self.tally.responses[response.name] += 1
                 answered = self._event(response.name, response.at, {**event.properties, "is_human": True})
                 self.expect(Known(answered, answered.properties))
-
-
-MISSING = object()
-
-
-def _past(enrolment: Enrolment) -> PastRun:
-    return PastRun(
-        enrolment.id, enrolment.uid, enrolment.key, enrolment.status, enrolment.entered_at, enrolment.end_reason
-    )  # fmt: skip

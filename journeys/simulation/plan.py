@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.vault import Vault
@@ -13,11 +14,12 @@ from customers.workspace import Workspace
 from journeys.answers import Scene
 from journeys.catalogue import Admitting, Catalogue
 from journeys.interest import Interest, interest_of
-from journeys.model import Journey
+from journeys.model import Edge, Journey, SegmentEntry
 from journeys.simulation.responses import Responses
 from journeys.transition import STARTED
 from segments.language.nesting import inline
 from segments.language.rules import AllOf, Leaf, Rule, SegmentRule, iter_leaves
+from segments.language.timing import timing_of_rule
 
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -42,6 +44,7 @@ class Plan:
     end: datetime
     responses: Responses = field(default_factory=Responses)
     first_free_id: int = 1  # events that the simulation makes are numbered from here
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)  # what was reckoned once for all
     _inlined: dict[int, tuple[Rule, Rule]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -57,9 +60,19 @@ class Plan:
         return interest_of(self.journey)
 
     @cached_property
+    def has_offers(self) -> bool:
+        """Whether a step asks the recommender."""
+        return any(step.verb.name == "offer" for step in self.journey.by_id.values())
+
+    @cached_property
     def entrances(self) -> frozenset[str]:
         """The events that may bring somebody to the door."""
         return frozenset({STARTED}.union(*(entry.names for entry in self.journey.entries)))
+
+    def cares_for(self, name: str) -> bool:
+        """Whether an event called so may let somebody in, or matter to somebody inside before its next step."""
+        interest = self.interest
+        return interest.any_event or name in interest.names or name in self.entrances
 
     @cached_property
     def segments(self) -> Mapping[str, Rule]:
@@ -75,6 +88,25 @@ class Plan:
             interests={place: self.interest},
             newest={self.journey.slug: self.journey},
             admitting=(Admitting(self.journey, _BEGINNING),),
+        )
+
+    @cached_property
+    def watched(self) -> tuple[str, ...]:
+        """The segments whose edges let people in, or are the goal."""
+        doors = [one for one in self.journey.entries if isinstance(one, SegmentEntry) and one.edge is not Edge.ONCE]
+        goal = self.journey.goal
+        is_goal = goal is not None and "segment_entered" in goal.names
+        wanted = [test for test in goal.where if test.name == "segment"] if goal is not None and is_goal else []
+        named = {str(one.operand) for test in wanted for one in test.matcher.comparisons}
+        return tuple(sorted({one.segment for one in doors} | (named & self.segments.keys())))
+
+    @cached_property
+    def time_turns(self) -> bool:
+        """Whether time alone can bring somebody into a watched segment, or out of it."""
+        rules = self.catalogue.segments
+        timings = [timing_of_rule(inline(SegmentRule(slug), rules)) for slug in self.watched]
+        return any(
+            one.rhythm is not None or one.expires or any(window.within for window in one.windows) for one in timings
         )
 
     def scene(self, now: datetime) -> Scene:

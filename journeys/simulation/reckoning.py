@@ -5,16 +5,13 @@ The same matchers as everywhere; what stands here is only which value each condi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from journeys.simulation.memory import Known, Memory
+from journeys.steps.reckoning import reckon
 from segments.language.matcher import match_value, match_where
-from segments.language.rules import AT_LEAST_ONCE, Aggregate, AggregateKind, EventRule, SequenceRule
-
-_DIGITS = 6  # to which sums are kept
+from segments.language.rules import AT_LEAST_ONCE, EventRule, SequenceRule
 
 
 def events_hold(leaf: EventRule, memory: Memory, now: datetime, zone: ZoneInfo) -> bool:
@@ -26,7 +23,7 @@ def events_hold(leaf: EventRule, memory: Memory, now: datetime, zone: ZoneInfo) 
     ]
     if leaf.aggregates == (AT_LEAST_ONCE,):
         return bool(found)
-    return all(match_value(one.matcher, _reckon(one, found), now=now, zone=zone) for one in leaf.aggregates)
+    return all(match_value(one.matcher, reckon(one, found), now=now, zone=zone) for one in leaf.aggregates)
 
 
 def sequence_holds(leaf: SequenceRule, memory: Memory, now: datetime, zone: ZoneInfo) -> bool:
@@ -50,29 +47,3 @@ def sequence_holds(leaf: SequenceRule, memory: Memory, now: datetime, zone: Zone
 def _is_part(known: Known, leaf: SequenceRule, place: int, now: datetime, zone: ZoneInfo) -> bool:
     part = leaf.parts[place]
     return known.event.name in part.names and match_where(part.where, known.plain, now=now, zone=zone)
-
-
-def _reckon(aggregate: Aggregate, found: Sequence[Mapping[str, Any]]) -> Any:
-    """None where nothing can be reckoned; of nothing the sum is 0."""
-    name = aggregate.of
-    if name is None:
-        return len(found)
-    values = [value for one in found if (value := one.get(name)) is not None]
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    match aggregate.kind:
-        case AggregateKind.COUNT:
-            return len(numbers)
-        case AggregateKind.SUM:
-            return round(sum(numbers), _DIGITS)
-        case AggregateKind.AVG:
-            return sum(numbers) / len(numbers) if numbers else None
-        case AggregateKind.MIN:
-            return min(numbers, default=None)
-        case AggregateKind.MAX:
-            return max(numbers, default=None)
-        case AggregateKind.FIRST:
-            return found[0].get(name) if found else None
-        case AggregateKind.LAST:
-            return found[-1].get(name) if found else None
-        case AggregateKind.DISTINCT:
-            return len({(type(value) is bool, value) for value in values if not isinstance(value, list | dict)})

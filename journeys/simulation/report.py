@@ -96,6 +96,9 @@ def _step(step: Step, tally: Tally) -> dict[str, Any]:
         "standing": counted.standing,
         "errors": counted.errors,
         "sent": sent,
+        "offered": {"something": tally.offered[step.id, True], "nothing": tally.offered[step.id, False]}
+        if step.verb.name == "offer"
+        else None,
         "blocks": {name: [_step(inner, tally) for inner in block] for name, block in step.blocks.items()},
     }
 
@@ -107,6 +110,8 @@ def _notes(plan: Plan, tally: Tally) -> list[str]:
         notes.append(f"Answers are a model and no forecast: {opens:.1%} open, {clicks:.1%} click.")
     else:
         notes.append("Nobody opens or clicks: answers to messages that were never sent are not simulated.")
+    if plan.watched and plan.time_turns:
+        notes.append("Whom time alone brings into a segment, or out of it, is seen a day late at the most.")
     notes += [f"Left out: {count:,} {what}." for what, count in sorted(tally.left_out.items())]
     if tally.restless:
         notes.append(f"{tally.restless:,} people never come to rest: steps and events cause each other without a wait.")

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from struct import unpack
 
 from core.errors import InputError
 
@@ -40,10 +41,12 @@ class Responses:
         if not (self.opens or self.clicks):
             return
         digest = hashlib.sha256(f"{self.seed}:{message_id}".encode()).digest()
-        opening, delay, clicking, pause = (int.from_bytes(digest[n : n + 4], "big") / _WHOLE for n in (0, 4, 8, 12))
+        opening, delay, clicking, pause = (lot / _WHOLE for lot in unpack(">4I", digest[:16]))
+        clicks, opens = clicking < self.clicks, opening < self.opens
+        if not (clicks or opens):
+            return
         opened_at = sent_at + _whole_seconds(_SOON * delay**4)
-        clicks = clicking < self.clicks
-        if channel == "email" and (opening < self.opens or (clicks and self.opens > 0)):
+        if channel == "email" and (opens or (clicks and self.opens > 0)):
             yield Response("message_opened", opened_at)
         if clicks:
             yield Response("link_clicked", opened_at + _whole_seconds(_AFTER_OPENING * pause))

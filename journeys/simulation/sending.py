@@ -47,6 +47,10 @@ class Outbox:
             del self.waiting[row.id]
         return cancelled
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether any message may go, or is to be judged again."""
+        return any(row.due_at <= now for row in self.waiting.values())
+
     def claim(self, now: datetime) -> list[Row]:
         """What is due, in the order in which messages compete."""
         due = [row for row in self.waiting.values() if row.due_at <= now]
@@ -60,7 +64,9 @@ class Outbox:
         """What delivery decides about `row`, one of the messages that were `claimed` together; None when it may go."""
         facts = gate.facts
         caps: Sequence[Cap] = ()
-        if row.policy.get("limits"):
+        limits = row.policy.get("limits", ())
+        fewest = min((limit["messages"] for limit in limits), default=0)
+        if limits and len(gate.occupants) + len(self._sent) + len(claimed) > fewest:
             others = [one for one in claimed if one is not row and one.kind == MessageKind.MARKETING]
             together = [_occupant(one, now, is_waiting=True) for one in others]
             caps = caps_of(row, [*gate.occupants, *self._sent, *together])

@@ -73,13 +73,15 @@ def _from_file(file: Path, journey: str) -> Journey:
     return found
 
 
-def choose_people(connection: Connection, plan: Plan, stated: str | None, seed: str) -> list[int]:
+def choose_people(
+    connection: Connection, plan: Plan, stated: str | None, seed: str, *, by_door: bool = False
+) -> list[int]:
     """Ids, ascending: the members of a segment, a number of people drawn by a hash, or all.
 
-    Where nothing is stated they are the members of the segment that lets people in, else everybody.
+    `by_door`: where nothing is stated they are the members of the segment that lets people in, if one does.
     """
     entry = plan.journey.entries[0]
-    if stated is None and isinstance(entry, SegmentEntry) and entry.edge is not Edge.EXIT:
+    if by_door and stated is None and isinstance(entry, SegmentEntry) and entry.edge is not Edge.EXIT:
         stated = entry.segment
     if stated is None or stated.isdecimal():
         query = select(profile.c.id).where(profile.c.status == ProfileStatus.ACTIVE.value).order_by(profile.c.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,11 +16,13 @@ from sqlalchemy import Connection
 
 from core.clock import from_micros, to_micros
 from journeys.answers import answer
+from journeys.carrying.offers import decide_step_offers
 from journeys.questions import Holds, Question
 from journeys.simulation.gates import Gate, Shape, gather_gates
 from journeys.simulation.memory import Known
 from journeys.simulation.people import Customer, load_events
 from journeys.simulation.plan import Plan
+from journeys.transition import DecideOffer, Enrolment
 from segments.language.timing import BY_THE_QUARTER, timing_of_rule
 
 _NOW = timedelta(0)
@@ -33,7 +35,15 @@ class History:
     name: str
 
 
-Wanted = Question | History | Shape
+@dataclass(frozen=True, slots=True, eq=False)
+class Choosing:
+    """Which products one run is offered at a step of it. Each asks for itself."""
+
+    enrolment: Enrolment
+    effect: DecideOffer
+
+
+Wanted = Question | History | Shape | Choosing
 
 
 class MissingError(Exception):
@@ -83,11 +93,15 @@ class Store:
         askers: dict[Wanted, list[Asked]] = defaultdict(list)
         for one in asked:
             askers[one.wanted].append(one)
+        choosing = [(one, wanted) for wanted in askers if isinstance(wanted, Choosing) for one in askers[wanted]]
+        self._choose(connection, choosing)
         for wanted, those in askers.items():
             if isinstance(wanted, History):
                 self._read_history(connection, wanted.name)
             elif isinstance(wanted, Shape):
                 self._read_gates(connection, wanted, those)
+            elif isinstance(wanted, Choosing):
+                continue
             elif not isinstance(wanted, Holds):
                 self._lasting[wanted] = self._ask(connection, wanted, self._ids, self._plan.start)
             else:
@@ -138,9 +152,20 @@ class Store:
         if isinstance(wanted, Shape):
             gates: dict[int, Gate] = gather_gates(connection, plan, wanted, ids, now)
             return gates
-        assert not isinstance(wanted, History)
+        assert not isinstance(wanted, History | Choosing)
         found = answer(connection, plan.scene(now), [(number, wanted) for number in ids])
         return {number: found.get((number, wanted)) for number in ids}
+
+    def _choose(self, connection: Connection, choosing: Iterable[tuple[Asked, Choosing]]) -> None:
+        """Let the recommender decide for all who come to a step at one instant; nothing is kept of it."""
+        instants: dict[datetime, list[tuple[Asked, Choosing]]] = defaultdict(list)
+        for asked, wanted in choosing:
+            instants[asked.now].append((asked, wanted))
+        for now, some in sorted(instants.items(), key=lambda one: one[0]):
+            wanting = [(replace(wanted.enrolment, id=asked.profile_id), wanted.effect) for asked, wanted in some]
+            found = decide_step_offers(connection, self._plan.scene(now), wanting, records=False)
+            for asked, wanted in some:
+                self._momentary[wanted, asked.profile_id] = (now, found[asked.profile_id][wanted.effect.step])
 
     def _read_history(self, connection: Connection, name: str) -> None:
         plan = self._plan

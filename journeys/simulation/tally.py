@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,13 @@ class StepTally:
     left: Counter[str] = field(default_factory=Counter)
     errors: int = 0
     standing: int = 0
+
+    def add(self, other: StepTally) -> None:
+        self.outcomes.update(other.outcomes)
+        self.ways.update(other.ways)
+        self.left.update(other.left)
+        self.errors += other.errors
+        self.standing += other.standing
 
 
 @dataclass(slots=True)
@@ -50,32 +57,32 @@ class Tally:
     cancelled: Counter[str] = field(default_factory=Counter)
     pending: int = 0
     responses: Counter[str] = field(default_factory=Counter)
+    offered: Counter[tuple[str, bool]] = field(default_factory=Counter)  # by step, and whether there was anything
     left_out: Counter[str] = field(default_factory=Counter)
     restless: int = 0
     steps: dict[str, StepTally] = field(default_factory=lambda: defaultdict(StepTally))
 
     def note(self, enrolment: Enrolment, entry: JournalEntry) -> None:
         """Count one entry of a journal."""
-        data = entry.data
-        match entry.kind:
-            case JournalKind.STEP:
-                step = self.steps[data["step"]]
-                step.outcomes[data["outcome"]] += 1
-                way = _way(data)
-                if way is not None:
-                    step.ways[way] += 1
-            case JournalKind.ERROR:
-                self.steps[data["step"]].errors += 1
-            case JournalKind.ENDED:
-                self.ended[data["reason"]] += 1
-                if "step" in data:
-                    self.steps[data["step"]].left[data["reason"]] += 1
-            case JournalKind.GOAL:
-                if is_held_out(enrolment):
-                    self.goals_held_out += 1
-                else:
-                    self.goals += 1
-                    self.goal_value += data.get("value", 0)
+        kind, data = entry.kind, entry.data
+        if kind is JournalKind.STEP:
+            step = self.steps[data["step"]]
+            step.outcomes[data["outcome"]] += 1
+            way = _way(data)
+            if way is not None:
+                step.ways[way] += 1
+        elif kind is JournalKind.ERROR:
+            self.steps[data["step"]].errors += 1
+        elif kind is JournalKind.ENDED:
+            self.ended[data["reason"]] += 1
+            if "step" in data:
+                self.steps[data["step"]].left[data["reason"]] += 1
+        elif kind is JournalKind.GOAL:
+            if is_held_out(enrolment):
+                self.goals_held_out += 1
+            else:
+                self.goals += 1
+                self.goal_value += data.get("value", 0)
 
     def enter(self, enrolment: Enrolment) -> None:
         if enrolment.status is EnrolmentStatus.HOLDOUT:
@@ -94,6 +101,21 @@ class Tally:
             self.inside += 1
             if enrolment.step is not None:
                 self.steps[enrolment.step].standing += 1
+
+    def add(self, other: Tally) -> None:
+        """Take over what another part of the people was counted at. Sums of parts depend on their order: keep one."""
+        for one in fields(self):
+            mine, its = getattr(self, one.name), getattr(other, one.name)
+            if isinstance(mine, Counter):
+                mine.update(its)
+            elif one.name == "minutes":
+                for channel, minutes in its.items():
+                    self.minutes[channel].update(minutes)
+            elif one.name == "steps":
+                for step, counts in its.items():
+                    self.steps[step].add(counts)
+            else:
+                setattr(self, one.name, mine + its)
 
 
 def _way(data: Mapping[str, Any]) -> str | None:

@@ -6,9 +6,10 @@ Works for every verb of time, because it asks the verb itself what it would have
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from journeys.steps.contract import Decision, Stay, Step
 from journeys.steps.run import Run

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from core.durations import Duration, InvalidDurationError, parse_duration
 from core.located import KeyPath
 from journeys.steps.values import mentioned_steps
@@ -61,11 +63,12 @@ class NameKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A name and its place in the file."""
+    """A name and its place in the file; `version` where it is pinned to one."""
 
     kind: NameKind
     name: str
     path: KeyPath
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,7 @@ class Step:
 # -- decisions ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True, gc=False):
     """The step is over. `answers` is what `{branch: …}` may call the way that was taken; `block` is where it leads."""
 
     outcome: Outcome = Outcome.DONE
@@ -100,8 +102,7 @@ class Done:
     block: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Struct, frozen=True, gc=False):
     """The person waits here. `memo` is what the verb wants back next time: plain values, instants as ISO text.
 
     `until` sets the timer; `names` are the events that may end the waiting, by position (from 1).
@@ -112,22 +113,19 @@ class Stay:
     names: Sequence[tuple[int, str]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Jump:
+class Jump(Struct, frozen=True, gc=False):
     """Go on at another step."""
 
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True, gc=False):
     """The run is over."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Struct, frozen=True, gc=False):
     """The step failed; `is_final` when trying again could not help."""
 
     cause: str
@@ -217,7 +215,8 @@ class StepSpec:
         try:
             duration = parse_duration(text)
         except InvalidDurationError as error:
-            self.report("E103", *path, message=str(error))
+            message, hint = error.told
+            self.report("E103", *path, message=message, hint=hint)
             return Duration()
         hours = duration.elapsed_part.total_seconds() / 3600
         if not duration.has_date_part and hours >= 24 and hours % 24 == 0:
@@ -238,8 +237,8 @@ class StepSpec:
                 self.mention(NameKind.STEP, step, *path)
         return data
 
-    def mention(self, kind: NameKind, name: str, *path: str | int) -> None:
-        self.mentions.append(Mention(kind, name, (*self.path, *path)))
+    def mention(self, kind: NameKind, name: str, *path: str | int, version: int | None = None) -> None:
+        self.mentions.append(Mention(kind, name, (*self.path, *path), version))
 
 
 def iter_steps(steps: Sequence[Step]) -> Iterator[Step]:

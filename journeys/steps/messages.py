@@ -6,10 +6,14 @@ message's row holds everything that composing and the send policy need; no journ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
+from campaigns.message_context import TEMPLATE_VERSION
 from campaigns.message_policy import policy_document
+from core.durations import Duration
 from core.ids import derived_id
 from delivery.policy import Then
 from journeys.questions import Event
@@ -17,7 +21,7 @@ from journeys.steps.contract import Decision, Done, End, Fail, NameKind, Outcome
 from journeys.steps.message_options import OnSkip, Options, carried, parse_options
 from journeys.steps.message_test import MessageTest, Variant, choose_arm, parse_test, with_arm
 from journeys.steps.moment import find_moment
-from journeys.steps.run import Run
+from journeys.steps.run import Run, World, as_pinned
 from journeys.steps.values import fill
 from journeys.transition import EndReason, EnqueueMessage, JournalKind
 
@@ -39,14 +43,29 @@ class Message:
     test: MessageTest | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """A message as everybody gets it, before anything of one person is filled in."""
+
+    template: str
+    version: int | None
+    topic: str
+    kind: str
+    sender: str | None
+    send_at: time | str | None
+    expires_after: Duration | None
+    policy: Mapping[str, Any]
+    outside: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
 def message_verb(channel: str) -> Verb:
     """The verb that sends over `channel`; it is called like the channel."""
 
     def parse(spec: StepSpec) -> Message:
         def template(written: str, *path: str | int) -> str:
-            spec.mention(_TEMPLATE_KINDS[channel], written.partition("@")[0], *path)
-            if "@" in written:
-                spec.not_yet(*path, what="a pinned template version")
+            name, version = as_pinned(written)
+            spec.mention(_TEMPLATE_KINDS[channel], name, *path, version=version)
             return written
 
         content = spec.data[channel]
@@ -67,8 +86,7 @@ def advance(step: Step, run: Run) -> Decision:
     enqueued = _enqueued(step, run, message_id, arm)
     if enqueued is None:
         run.messages[step.id] = message_id
-        hint = "give the step, `defaults` or the template a topic"
-        return Fail(f"the message has no topic: {hint}", is_final=True)
+        return Fail(_lack(step, run, arm), is_final=True)
     return with_arm(queue(step, run, enqueued), arm)
 
 
@@ -94,9 +112,50 @@ def message_id_of(step: Step, run: Run, channel: str) -> str:
 
 
 def _enqueued(step: Step, run: Run, message_id: str, arm: str | None) -> EnqueueMessage | None:
+    stated = _stated(step, run, arm)
+    if stated is None:
+        return None
+    channel = step.action.channel
+    due_at, expires_at = find_moment(step, run, stated.send_at, stated.expires_after, stated.policy, channel)
+    return EnqueueMessage(
+        id=message_id,
+        channel=channel,
+        template=stated.template,
+        variant=arm,
+        topic=stated.topic,
+        kind=stated.kind,
+        sender=stated.sender,
+        step=step.id,
+        due_at=due_at,
+        expires_at=expires_at,
+        context={
+            "entry": dict(run.enrolment.entry),
+            "steps": dict(run.results),
+            "vars": fill(stated.values, run.sources),
+            **({"outside": stated.outside} if stated.outside else {}),
+            **({TEMPLATE_VERSION: stated.version} if stated.version else {}),
+        },
+        policy=stated.policy,
+    )
+
+
+def _stated(step: Step, run: Run, arm: str | None) -> _Stated | None:
+    """What file, workspace and template say of the message of one arm: reckoned once, and the same for everybody."""
+    kept, place = run.journey.kept, ("message", step.id, arm)
+    known: tuple[World, _Stated | None] | None = kept.get(place)
+    if known is None or known[0] is not run.world:
+        known = kept[place] = (run.world, _read_stated(step, run, arm))
+    return known[1]
+
+
+def _read_stated(step: Step, run: Run, arm: str | None) -> _Stated | None:
     action: Message = step.action
-    variant = action.test.variants[arm] if action.test is not None and arm is not None else Variant(action.template)
-    sources = [action.options, run.journey.defaults, run.world.templates.get(variant.template)]
+    variant = _variant(action, arm)
+    template, version = as_pinned(variant.template)
+    source = run.world.find_template(variant.template)
+    if version is not None and source is None:
+        return None
+    sources = [action.options, run.journey.defaults, source]
 
     def chosen(name: str) -> Any:
         """What the step says, else the journey, else the template."""
@@ -105,9 +164,7 @@ def _enqueued(step: Step, run: Run, message_id: str, arm: str | None) -> Enqueue
     topic = chosen("topic")
     if topic is None:
         return None
-    expires_after = chosen("expires_after")
     policy = policy_document(
-        run.world.workspace,
         action.channel,
         quiet_hours=run.journey.sending.quiet_hours,
         limits=run.journey.sending.limits,
@@ -119,28 +176,31 @@ def _enqueued(step: Step, run: Run, message_id: str, arm: str | None) -> Enqueue
         ignores_limits=bool(chosen("ignore_limits")),
         asks_again=step.condition is not None,
     )
-    due_at, expires_at = find_moment(step, run, chosen("send_at"), expires_after, policy)
-    outside = carried(action.channel, action.options, run.journey.defaults)
-    values = {**run.journey.defaults.values, **action.options.values, **variant.values}
-    return EnqueueMessage(
-        id=message_id,
-        channel=action.channel,
-        template=variant.template,
-        variant=arm,
+    return _Stated(
+        template=template,
+        version=version,
         topic=topic,
         kind=chosen("kind") or "marketing",
         sender=chosen("sender"),
-        step=step.id,
-        due_at=due_at,
-        expires_at=expires_at,
-        context={
-            "entry": dict(run.enrolment.entry),
-            "steps": dict(run.results),
-            "vars": fill(values, run.sources),
-            **({"outside": outside} if outside else {}),
-        },
+        send_at=chosen("send_at"),
+        expires_after=chosen("expires_after"),
         policy=policy,
+        outside=carried(action.channel, action.options, run.journey.defaults),
+        values={**run.journey.defaults.values, **action.options.values, **variant.values},
     )
+
+
+def _variant(action: Message, arm: str | None) -> Variant:
+    return action.test.variants[arm] if action.test is not None and arm is not None else Variant(action.template)
+
+
+def _lack(step: Step, run: Run, arm: str | None) -> str:
+    """Why nothing can be said of the message."""
+    written = _variant(step.action, arm).template
+    template, version = as_pinned(written)
+    if version is not None and run.world.find_template(written) is None:
+        return f"there is no version {version} of the template {template}"
+    return "the message has no topic: give the step, `defaults` or the template a topic"
 
 
 def _find_ending(run: Run, message_id: str) -> Event | None:
@@ -151,6 +211,8 @@ def _find_ending(run: Run, message_id: str) -> Event | None:
 
 def _after(step: Step, run: Run, ending: Event, on_skip: OnSkip | None) -> Decision:
     reason = ending.properties.get("reason")
+    if policy := ending.properties.get("policy"):
+        run.use("workspace", policy)
     if ending.name == "message_failed":
         return Fail(reason or "failed", is_final=reason != "render_error")
     if ending.name != "message_skipped":

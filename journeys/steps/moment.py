@@ -13,6 +13,7 @@ from core.durations import Duration, add_calendar
 from core.zones import find_zone
 from delivery.best_time import best_time
 from delivery.hour_rules import hours_rule, quiet_rule
+from delivery.house_rules import in_force
 from delivery.policy import is_open
 from journeys.questions import ReadingHabits
 from journeys.steps.contract import Step
@@ -27,6 +28,7 @@ def find_moment(
     send_at: time | str | None,
     expires_after: Duration | None,
     policy: Mapping[str, Any],
+    channel: str,
 ) -> tuple[datetime, datetime | None]:
     """The instants at which the message is due and at which it lapses (None: never).
 
@@ -37,7 +39,9 @@ def find_moment(
         due_at = next_local(run.now, WaitUntil(send_at), run.zone)
         return due_at, _later(due_at, expires_after, run)
     expires_at = _later(run.now, expires_after, run)
-    return (run.now if send_at is None else _best(step, run, expires_at, policy)), expires_at
+    if send_at is None:
+        return run.now, expires_at
+    return _best(step, run, expires_at, in_force(policy, run.world.workspace, channel)), expires_at
 
 
 def _later(at: datetime, length: Duration | None, run: Run) -> datetime | None:

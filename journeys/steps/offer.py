@@ -64,6 +64,8 @@ def advance(step: Step, run: Run) -> Decision:
     action: OfferStep = step.action
     is_excluded = action.excluded is not None and run.holds(action.excluded)
     offers = () if is_excluded else action.offers
+    for offer in (*offers, action.fallback):
+        run.use(f"offer/{offer}")
     # The same for everybody who comes here for the first time, so that one call decides for all of them.
     key = f"{run.journey.slug}/{step.id}/{run.run_no}.{run.visits[step.id]}"
     run.effects.append(DecideOffer(step.id, offers, action.count, key, action.strategy, action.fallback))

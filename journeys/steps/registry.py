@@ -54,6 +54,9 @@ VERBS: Mapping[str, Verb] = {
     )
 }
 
+# The verbs that send something, and so can be skipped.
+MESSAGES = frozenset({"email", "sms", "voice", "letter", webhook.VERB.name})
+
 # Words of the language that no verb acts on yet, and what is missing.
 WHY_NOT_YET: Mapping[str, str] = {"push": "there is no transport for push messages, so the verb 'push'"}
 NOT_YET = frozenset(WHY_NOT_YET)

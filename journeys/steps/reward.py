@@ -34,7 +34,8 @@ def parse_bandit(spec: StepSpec, data: Mapping[str, Any], *path: str | int) -> B
     place = (*path, "reward")
     if ("event" in stated) == ("message" in stated):
         message = "a reward is an event or what became of a message"
-        spec.report("E103", *place, message=message, hint="keep one of `event` and `message`")
+        second = ("message",) if "message" in stated else ()
+        spec.report("E103", *place, *second, message=message, hint="keep one of `event` and `message`", at_key=True)
     if "within" not in stated:
         hint = "add `within:`, such as 7d"
         spec.report("E101", *place, message="nothing says how long a success may take", hint=hint)

@@ -17,19 +17,38 @@ from customers.workspace import Workspace
 from delivery.front_matter import TemplateSource
 from journeys.conditions import Ground, holds
 from journeys.model import Journey
-from journeys.questions import ArmOf, Event, Facts, Happened, Question, UnansweredError
+from journeys.questions import ArmOf, Event, Facts, Happened, Holds, Question, UnansweredError
 from journeys.sealed_state import Draft, Lazy
 from journeys.steps.contract import Step
 from journeys.transition import Assign, Effect, Enrolment, JournalEntry, JournalKind
-from segments.language.rules import Rule
+from segments.language.rules import Rule, SegmentRule, iter_leaves
+
+# Entries that a decision stands behind, which may rest on what other files say at that moment.
+_DECIDED = frozenset({JournalKind.STEP, JournalKind.WAITING, JournalKind.QUEUED, JournalKind.ENDED})
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is true for everybody: the workspace, and the templates in force."""
+    """What is true for everybody: the workspace, and the templates in force.
+
+    `pinned` are older versions of templates, by `name@version`; `digests` tell which contents of segments and offers
+    are in force, by `segment/name` and `offer/name`; of a segment those inside it stand behind a +.
+    """
 
     workspace: Workspace
     templates: Mapping[str, TemplateSource] = field(default_factory=dict)
+    pinned: Mapping[str, TemplateSource] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def find_template(self, written: str) -> TemplateSource | None:
+        """The template called `name`, or the version of it that `name@version` means."""
+        return (self.pinned if "@" in written else self.templates).get(written)
+
+
+def as_pinned(written: str) -> tuple[str, int | None]:
+    """(name, version) of a template as a file writes it; no version is the one in force when a message is sent."""
+    name, _, version = written.partition("@")
+    return name, int(version) if version else None
 
 
 class Run:
@@ -43,6 +62,7 @@ class Run:
         self.person = facts.person
         self.journal: list[JournalEntry] = []
         self.effects: list[Effect] = []
+        self.used: dict[str, str] = {}
         self.results = Draft(enrolment.results)
         self.memo: Mapping[str, Any] | None = enrolment.state.get("waiting")
         self.step_entered_at = enrolment.step_entered_at or now
@@ -58,15 +78,21 @@ class Run:
         self.stood_still_s: float = state.get("stood_still", 0)  # what pauses have added to the wait at this step
         self.run_no: int = state.get("run", 1)
         self.chain: int = state.get("chain", 0)
-        self.entry_event_id: int | None = state.get("entry_event")
+        self.entry_event_id = enrolment.entry_event_id
         self.strange_zone: str | None = state.get("strange_zone")
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def ask(self, question: Question) -> Any:
-        if question not in self._answers:
-            raise UnansweredError(frozenset({question}))
-        return self._answers[question]
+        try:
+            answer = self._answers[question]
+        except KeyError:
+            raise UnansweredError(frozenset({question})) from None
+        if self.world.digests and type(question) is Holds:
+            for leaf in iter_leaves(question.rule):
+                if isinstance(leaf, SegmentRule):
+                    self.use(f"segment/{leaf.slug}")
+        return answer
 
     def holds(self, rule: Rule) -> bool:
         return holds(rule, self.ground)
@@ -133,7 +159,15 @@ class Run:
     # -- noting ------------------------------------------------------------------------------------------------------
 
     def note(self, kind: JournalKind, **data: Any) -> None:
+        if self.used and kind in _DECIDED:
+            data["used"], self.used = self.used, {}
         self.journal.append(JournalEntry(kind, data))
+
+    def use(self, name: str, digest: str | None = None) -> None:
+        """Note with the next decision which content of a file it was made by, where that is read when it is used."""
+        digest = digest or self.world.digests.get(name)
+        if digest is not None:
+            self.used[name] = digest
 
     def step_run_id(self, step: Step) -> str:
         return derived_id(self.enrolment.uid, step.id, self.visits.get(step.id, 1))
@@ -150,7 +184,6 @@ class Run:
             "failures": self.failures,
             "stood_still": self.stood_still_s,
             "waiting": None if self.memo is None else dict(self.memo),
-            "entry_event": self.entry_event_id,
             "strange_zone": self.strange_zone,
             "run": self.run_no,
             "chain": self.chain,

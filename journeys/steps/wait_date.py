@@ -39,7 +39,7 @@ def looks_like_date(text: str) -> bool:
 def check_date(spec: StepSpec, text: str, *path: str) -> None:
     """E133 where a date stands in the file that is none."""
     if parse_moment(text) is None:
-        spec.report("E133", *path, message=f"'{text}' is no date of the calendar", hint="write 2026-12-24")
+        spec.report("E133", *path, message=f"there is no {text}", hint="look at the calendar")
 
 
 def parse_moment(text: object) -> date | datetime | None:

@@ -1,9 +1,9 @@
 """`wait_for: {event: profile_completed}` with `timeout`: stand still until something happens, but not for ever.
 
 Of everything that happened in `[step entered, deadline)` the earliest counts, whatever the order in which it became
-known; what happens at the deadline itself is outside. With `count` the wait ends with the event that makes it enough.
-Conditions on a state (a segment, an attribute, consent) pass at once when they are true already, and so does what a
-person did with an earlier message.
+known; what happens at the deadline itself is outside. With `count`, `sum` and the like the wait ends with the event
+that makes it enough, with `within` reckoned over so long before it. Conditions on a state (a segment, an attribute,
+consent) pass at once when they are true already, and so does what a person did with an earlier message.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from core.durations import Duration, add_calendar
 from journeys.conditions import HAPPENINGS, is_about_message, matches
 from journeys.questions import Event
 from journeys.steps.contract import ANY_EVENT, Decision, Done, End, Outcome, Stay, Step, StepSpec, Verb
+from journeys.steps.reckoning import is_reached
 from journeys.steps.run import Run
 from journeys.transition import EndReason
-from segments.language.matcher import match_value
-from segments.language.rules import AggregateKind, EventRule, MessageRule, Rule, Since
+from segments.language.rules import EventRule, MessageRule, Rule, Since
 
 TIMEOUT = "timeout"
 
@@ -79,8 +79,6 @@ def parse(spec: StepSpec) -> WaitFor:
 def _item(spec: StepSpec, data: Mapping[str, Any], path: tuple[str | int, ...]) -> Item:
     rule = spec.conditions(data, *path)
     if isinstance(rule, EventRule):
-        if rule.within is not None or any(one.kind is not AggregateKind.COUNT for one in rule.aggregates):
-            spec.not_yet(*path, "event", what="`within`, and reckoning with properties, in `wait_for`")
         return Item(rule, Since(data.get("since", Since.STEP)))
     return Item(rule)
 
@@ -114,7 +112,7 @@ def is_late(step: Step, run: Run, event: Event) -> bool:
     since, deadline = map(datetime.fromisoformat, window)
     return any(
         _start(item, run, since) <= event.occurred_at < deadline
-        and _is_enough(item.rule, 1)
+        and _is_enough(item.rule, [event])
         and _is_it(item.rule, event, run)
         for item in step.action.items
     )
@@ -136,18 +134,16 @@ def _matches(items: Sequence[Item], run: Run, since: datetime, deadline: datetim
             happened = run.happened(_names(item, run), start)
             hits = [event for event in happened if event.occurred_at < deadline and _is_it(item.rule, event, run)]
             for count, event in enumerate(hits, start=1):
-                if _is_enough(item.rule, count):
+                if _is_enough(item.rule, hits[:count]):
                     yield Match(event.occurred_at, number, event)
                     break
         elif run.now < deadline and run.holds(item.rule):
             yield Match(run.now, number)
 
 
-def _is_enough(rule: Rule, count: int) -> bool:
-    """Whether the wait is over with the event that makes it `count`: the first, unless the rule asks for more."""
-    if not isinstance(rule, EventRule):
-        return True
-    return all(match_value(aggregate.matcher, count) for aggregate in rule.aggregates)
+def _is_enough(rule: Rule, hits: Sequence[Event]) -> bool:
+    """Whether the wait is over with the last of `hits`: the first, unless the rule asks for more."""
+    return is_reached(rule, hits) if isinstance(rule, EventRule) else True
 
 
 def _is_edge(item: Item, run: Run) -> bool:

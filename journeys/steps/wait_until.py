@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -106,12 +106,13 @@ def next_local(now: datetime, wanted: WaitUntil, zone: ZoneInfo) -> datetime:
         wanted = WaitUntil(time(), wanted.weekdays)
     clock = wanted.clock or time()
     # A day that the calendar of a zone leaves out puts its clock on the next one, hence the day before today too.
+    # They never fall: no gap is longer than the day that lies between two.
     candidates = (
         at_local(day, clock, zone)
         for day in (today + timedelta(days=offset) for offset in range(-1, 9))
         if day.weekday() in wanted.weekdays
     )
-    return min(candidate for candidate in candidates if candidate >= now).astimezone(UTC)
+    return next(candidate for candidate in candidates if candidate >= now)
 
 
 VERB = Verb("wait_until", parse, advance, waits=True)

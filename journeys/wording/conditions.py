@@ -56,6 +56,10 @@ _OPERATORS: Mapping[Operator, str] = {
     Operator.OLDER_THAN: "is older than",
     Operator.FROM_EVENT: "is the entry's",
 }
+# Alike also for what is not known: `ne` and `not_in` hold there.
+_OPPOSITES = {
+    Operator.EQ: Operator.NE, Operator.NE: Operator.EQ, Operator.IN: Operator.NOT_IN, Operator.NOT_IN: Operator.IN,
+}  # fmt: skip
 _SINCE = {Since.EVER: "", Since.ENTRY: " since entering", Since.STEP: " since this step began"}
 CHANNELS = {"email": "e-mail", "sms": "text", "voice": "call", "letter": "letter", "webhook": "webhook", "push": "push"}
 
@@ -63,6 +67,17 @@ CHANNELS = {"email": "e-mail", "sms": "text", "voice": "call", "letter": "letter
 def condition_in_words(data: Any) -> str:
     """The condition in YAML data that has been published, and so is known to be right."""
     return rule_in_words(parse_conditions(data, _ignore))
+
+
+def awaited_in_words(data: Any) -> str:
+    """A condition that is waited for, in words that follow "wait"."""
+    rule = parse_conditions(data, _ignore)
+    match rule:
+        case MessageRule():
+            return f"for {rule.name} to be {rule.was}{_where(rule.where)}"
+        case EventRule():
+            return f"for {rule_in_words(rule)}"
+    return f"until {rule_in_words(rule)}"
 
 
 def where_in_words(data: Any) -> str:
@@ -78,7 +93,7 @@ def rule_in_words(rule: Rule) -> str:
         case AnyOf():
             return _joined(rule.rules, ", or ") or "nobody"
         case Not():
-            return f"not ({rule_in_words(rule.rule)})"
+            return _negated(rule.rule)
         case AttributeRule():
             return f"{rule.name} {matcher_in_words(rule.matcher)}"
         case ScoreRule() if rule.max_age is None:
@@ -86,15 +101,15 @@ def rule_in_words(rule: Rule) -> str:
         case ConsentRule():
             return f"consent to {rule.channel} about {rule.topic} is {rule.answer}"
         case SegmentRule():
-            return f"is in the segment {rule.slug}"
+            return f"they are in the segment {rule.slug}"
         case ListRule():
-            return f"is on the list {rule.slug}"
+            return f"they are on the list {rule.slug}"
         case MessageRule():
             return f"{rule.name} was {rule.was}{_where(rule.where)}"
         case StepRule():
             return f"the step {rule.step} was {rule.was}"
         case BranchRule():
-            return f"went the way {rule.answer} at {rule.step}"
+            return f"they went the way {rule.answer} at {rule.step}"
         case EntryRule():
             return f"the entry's {_tests(rule.where)}"
         case EventRule() if rule.aggregates == (AT_LEAST_ONCE,):
@@ -103,6 +118,34 @@ def rule_in_words(rule: Rule) -> str:
         case Leaf():
             return describe(rule)
     raise TypeError(f"{type(rule).__name__} has no words yet")
+
+
+def _negated(rule: Rule) -> str:
+    """ "they are not in the segment gold": the word stands where a person would put it, where that is plain."""
+    match rule:
+        case SegmentRule():
+            return f"they are not in the segment {rule.slug}"
+        case ListRule():
+            return f"they are not on the list {rule.slug}"
+        case BranchRule():
+            return f"they did not go the way {rule.answer} at {rule.step}"
+        case ConsentRule():
+            return f"consent to {rule.channel} about {rule.topic} is not {rule.answer}"
+        case MessageRule():
+            return f"{rule.name} was not {rule.was}{_where(rule.where)}"
+        case StepRule():
+            return f"the step {rule.step} was not {rule.was}"
+        case EventRule() if rule.aggregates == (AT_LEAST_ONCE,):
+            return f"no {rule_in_words(rule)}"
+        case AttributeRule() if len(comparisons := rule.matcher.comparisons) == 1:
+            (one,) = comparisons
+            if one.operator is Operator.EXISTS:
+                return f"{rule.name} {'is not known' if one.operand else 'is known'}"
+            if one.operator in _OPPOSITES:
+                return f"{rule.name} {_OPERATORS[_OPPOSITES[one.operator]]} {_operand(one.operand)}"
+        case Not():
+            return rule_in_words(rule.rule)
+    return f"not ({rule_in_words(rule)})"
 
 
 def matcher_in_words(matcher: Matcher) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.located import KeyPath
-from journeys.wording.conditions import CHANNELS, condition_in_words
+from journeys.wording.conditions import CHANNELS, awaited_in_words, condition_in_words
 
 Data = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def step_in_words(data: Data) -> str:
         case "wait_until":
             return f"wait until {_moment(said)}"
         case "wait_for":
-            return f"wait for {awaited(data)}, at most {data.get('timeout', '')}"
+            return f"wait {awaited(data)}, at most {data.get('timeout', '')}"
         case "choose":
             return "choose a way"
         case "split" | "bandit":
@@ -88,8 +88,12 @@ def step_in_words(data: Data) -> str:
 
 
 def awaited(data: Data) -> str:
-    """What a `wait_for` step waits for."""
-    return " or ".join(map(condition_in_words, awaited_items(data)))
+    """What a `wait_for` step waits for, in words that follow "wait": "for visited", "until tier is gold"."""
+    said = list(map(awaited_in_words, awaited_items(data)))
+    return " or ".join(
+        words.removeprefix("for ") if place and said[place - 1].startswith("for ") else words
+        for place, words in enumerate(said)
+    )
 
 
 def awaited_items(data: Data) -> Sequence[Any]:

@@ -70,11 +70,19 @@ def upgrade() -> None:
         batch_op.create_index("ix_entry_settling_profile_id", ["profile_id"], unique=False)
         batch_op.create_index("ix_entry_settling_until", ["until"], unique=False)
 
+    with op.batch_alter_table("enrolment", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("entry_event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+        )
+
+    op.execute("UPDATE enrolment SET entry_event_id = CAST(state ->> 'entry_event' AS BIGINT)")
+
     with op.batch_alter_table("entry_refusal", schema=None) as batch_op:
         batch_op.add_column(sa.Column("version", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
 
     with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("holds", core.columns.Document(), nullable=True))
         batch_op.add_column(sa.Column("asks_again", sa.Boolean(), nullable=True))
         batch_op.create_index(
             "ix_message_asks_again",
@@ -112,9 +120,12 @@ def downgrade() -> None:
         table_name="message",
     )
     op.execute("ALTER TABLE message DROP COLUMN asks_again")
+    op.execute("ALTER TABLE message DROP COLUMN holds")
 
     op.execute("ALTER TABLE entry_refusal DROP COLUMN event_id")
     op.execute("ALTER TABLE entry_refusal DROP COLUMN version")
+
+    op.execute("ALTER TABLE enrolment DROP COLUMN entry_event_id")
 
     op.drop_index("ix_entry_settling_until", table_name="entry_settling")
     op.drop_index("ix_entry_settling_profile_id", table_name="entry_settling")

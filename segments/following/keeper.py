@@ -7,7 +7,7 @@ clock is asked again at its rhythm, and after a long pause or a big import every
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -27,15 +27,24 @@ log = logging.getLogger("postilion.segments")
 _RESTS = timedelta(minutes=1)  # a segment that could not be asked
 
 
-def follow(runtime: Runtime, now: datetime | None = None, *, limit: int = LIMIT) -> FollowResult:
+def follow(
+    runtime: Runtime,
+    now: datetime | None = None,
+    *,
+    limit: int = LIMIT,
+    at_least: Mapping[str, timedelta] | None = None,
+) -> FollowResult:
     """Bring every membership to `now`, or a good piece nearer (`behind` tells that there is more to do at once).
+
+    `at_least` says how often everybody is asked about a segment whose conditions turn by the clock, where its own
+    rhythm is slower.
 
     For an edge: it opens its own transactions. Safe to be killed, and to run twice at once.
     """
     instant = now or runtime.clock.now()
     with runtime.database.read() as connection:
         plan = load_plan(connection)
-        built = find_built(connection, plan, instant)
+        built = find_built(connection, plan, instant, at_least or {})
         fault = segment_fault.c
         resting = set(
             connection.scalars(

@@ -27,6 +27,7 @@ _SHARE = 20  # a rhythm is stretched so that asking everybody takes at most a 20
 
 _WORKSPACE = "workspace"
 _KEPT = 4
+_NONE: Mapping[str, timedelta] = {}
 
 Versions = frozenset[tuple[str, str, int, str]]
 
@@ -88,8 +89,8 @@ def _read_plan(connection: Connection, versions: Versions) -> Plan:
     return Plan(versions, workspace, rules, timings, asked, unfit)
 
 
-def find_built(connection: Connection, plan: Plan, now: datetime) -> Built:
-    """How the published segments stand."""
+def find_built(connection: Connection, plan: Plan, now: datetime, at_least: Mapping[str, timedelta] = _NONE) -> Built:
+    """How the published segments stand; `at_least` has the rhythms that somebody asks for, by segment."""
     rows = {row.segment: row for row in connection.execute(select(segment_refresh))}
     followed, due = set(), set()
     for slug, timing in plan.timings.items():
@@ -97,7 +98,8 @@ def find_built(connection: Connection, plan: Plan, now: datetime) -> Built:
         if row is None or row.asked != plan.asked[slug]:
             continue
         followed.add(slug)
-        if timing.rhythm is not None and _is_due(row.refreshed_at, now, timing.rhythm, row.seconds):
+        rhythm = timing.rhythm and min(timing.rhythm, at_least.get(slug, timing.rhythm))
+        if rhythm is not None and _is_due(row.refreshed_at, now, rhythm, row.seconds):
             due.add(slug)
     return Built(frozenset(followed), frozenset(plan.timings.keys() - followed), frozenset(due))
 

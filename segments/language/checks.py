@@ -40,6 +40,15 @@ from segments.language.rules import (
 
 DECLARE = "declare it there, or correct the name"
 _OF_SEALED = frozenset({Operator.EXISTS, Operator.EQ, Operator.IN})
+_EXAMPLES = {
+    ValueKind.NUMBER: "compare it with a number, such as 20",
+    ValueKind.TEXT: "compare it with a text, such as gold",
+    ValueKind.BOOLEAN: "compare it with true or false",
+    ValueKind.DATE: "compare it with a date, such as 2026-03-01",
+    ValueKind.INSTANT: "compare it with an instant, such as 2026-03-01T10:00",
+}
+_OF_NO_VALUE = frozenset({Operator.EXISTS, Operator.FROM_EVENT})  # what they say is no value to compare with
+_PROPERTIES = f"write one of {', '.join(sorted(PROPERTIES_OF_MESSAGES))}"
 _TEXTUAL = frozenset({ValueKind.TEXT, ValueKind.DATE, ValueKind.INSTANT})
 
 
@@ -87,7 +96,7 @@ def check_words(rule: Rule, workspace: Workspace, report: Report) -> None:
             case MessageRule():
                 for test in leaf.where:
                     if test.name not in PROPERTIES_OF_MESSAGES:
-                        hint = did_you_mean(test.name, PROPERTIES_OF_MESSAGES)
+                        hint = did_you_mean(test.name, PROPERTIES_OF_MESSAGES) or _PROPERTIES
                         path = (*leaf.path, "where", test.name)
                         report("E102", path, f"a message has no '{test.name}'", hint, at_key=True)
 
@@ -155,10 +164,11 @@ def _check_kind(name: str, kind: ValueKind, matcher: Matcher, path: KeyPath, rep
     """Warns of a comparison that no value of `kind` can pass."""
     for comparison in matcher.comparisons:
         values = comparison.operand if isinstance(comparison.operand, tuple) else (comparison.operand,)
-        if comparison.operator is Operator.EXISTS or any(_can_be(kind, value) for value in values) or not values:
+        if comparison.operator in _OF_NO_VALUE or any(_can_be(kind, value) for value in values) or not values:
             continue
         place = (*path, comparison.operator.value)
-        report("W201", place, f"{name} is declared as {kind} and can never match this", "compare with its own kind")
+        message = f"{name} is declared as {kind}, and this never matches one"
+        report("W201", place, message, _EXAMPLES.get(kind, "compare with its own kind"))
 
 
 def _can_be(kind: ValueKind, value: object) -> bool:

@@ -111,7 +111,7 @@ def _length(text: str | None, report: Report, path: KeyPath) -> timedelta | None
     try:
         length = parse_duration(text).as_elapsed()
     except InvalidDurationError as error:
-        report("E103", path, str(error))
+        report("E103", path, *error.told)
         return None
     if not length:
         report("E103", path, "nothing happens in no time", "write a length such as 7d")

@@ -62,7 +62,8 @@ def _comparison(word: str, value: Any, report: Report, path: KeyPath) -> Compari
     try:
         operator = Operator(word)
     except ValueError:
-        report("E102", path, f"unknown matcher '{word}'", did_you_mean(word, Operator), at_key=True)
+        hint = did_you_mean(word, Operator) or "write eq, ne, in, gt, lt, between, contains, exists or another one"
+        report("E102", path, f"unknown matcher '{word}'", hint, at_key=True)
         return None
     operand = _operand(operator, value, report, path)
     return None if operand is None else Comparison(operator, operand)
@@ -138,5 +139,5 @@ def _elapsed(value: Any, report: Report, path: KeyPath) -> Operand | None:
     try:
         return parse_duration(str(value)).as_elapsed()
     except InvalidDurationError as error:
-        report("E103", path, str(error))
+        report("E103", path, *error.told)
         return None

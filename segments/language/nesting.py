@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import ConflictError, NotFoundError
+from core.located import KeyPath
 from core.suggest import did_you_mean
+from segments.language.references import ReferenceKind, iter_references
 from segments.language.rules import Leaf, Rule, SegmentRule, iter_leaves, replace_leaves
 
 
@@ -24,6 +26,12 @@ def find_circle(slug: str, rules: Mapping[str, Rule]) -> list[str] | None:
     return None
 
 
+def place_of_circle(circle: list[str], rule: Rule) -> KeyPath:
+    """Where `rule`, that of the first in `circle`, names the second."""
+    inner = (one for one in iter_references(rule) if one.kind is ReferenceKind.SEGMENT)
+    return next(one.path for one in inner if one.name == circle[1])
+
+
 def in_order(rules: Mapping[str, Rule]) -> list[str]:
     """Every segment after those that it contains, otherwise by name. Raises ConflictError for a circle."""
     ordered: dict[str, None] = {}
@@ -39,6 +47,14 @@ def in_order(rules: Mapping[str, Rule]) -> list[str]:
     for slug in sorted(rules):
         visit(slug, ())
     return list(ordered)
+
+
+def with_inner(slug: str, rules: Mapping[str, Rule]) -> list[str]:
+    """`slug` and every segment that it contains, at whatever depth, each once."""
+    found = [slug]
+    for one in found:
+        found += [inner for inner in sorted(_inner(one, rules)) if inner not in found]
+    return found
 
 
 def inline(rule: Rule, rules: Mapping[str, Rule], above: tuple[str, ...] = ()) -> Rule:

@@ -69,7 +69,8 @@ def parse_conditions(data: Any, report: Report, path: KeyPath = ()) -> Rule:
     if word is None:
         known = {*LEAVES, *COMBINATORS}
         first = next(iter(data), "")
-        report("E102", (*path, first), f"unknown condition '{first}'", did_you_mean(first, known), at_key=True)
+        hint = did_you_mean(first, known) or "write {segment: vip}, {attribute: country, is: DE} or another one"
+        report("E102", (*path, first), f"unknown condition '{first}'", hint, at_key=True)
         return Constant(False, path=path)
     if word in NOT_YET:
         message = f"the condition '{word}' is known and does not work yet"

@@ -13,6 +13,7 @@ from segments.language.rules import AggregateKind, Reckoning
 from segments.ranks.query import OCCURRED_AT, rankable_kind
 
 _OF_NUMBERS = frozenset(AggregateKind) - {AggregateKind.COUNT, AggregateKind.DISTINCT}
+_DECLARE = "declare it there, or correct the name"
 _ENDS = frozenset({AggregateKind.FIRST, AggregateKind.LAST})
 
 
@@ -20,7 +21,7 @@ def check_ranked_attribute(name: str, workspace: Workspace, path: KeyPath, repor
     known = {*COLUMNS, *ADDRESSES, *workspace.attributes}
     if name not in known:
         message = f"the attribute '{name}' is not declared in workspace.yaml"
-        report("W201", path, message, did_you_mean(name, known))
+        report("W201", path, message, did_you_mean(name, known) or _DECLARE)
     elif is_sealed(name, workspace):
         report("E125", path, f"'{name}' is sealed, and nobody can be ranked by it", "rank by an attribute in clear")
     elif rankable_kind(name, workspace) is None:
@@ -39,7 +40,7 @@ def check_ranked_property(basis: Reckoning, events: Mapping[str, EventSpec], pat
         known = {key for name in basis.names for key in events[name].properties}
         message = f"'{basis.of}' is not declared for the event '{basis.names[0]}' in workspace.yaml"
         hint = did_you_mean(basis.of, known | ({OCCURRED_AT} if basis.kind in _ENDS else set()))
-        report("W201", place, message, hint)
+        report("W201", place, message, hint or _DECLARE)
     elif basis.kind in _OF_NUMBERS and ValueKind.NUMBER not in kinds:
         message = f"'{basis.of}' is declared as {kinds[0]}, and nobody is ranked by that"
         report("W201", place, message, "rank by a number")

@@ -12,7 +12,7 @@ from core.schema_check import check_schema
 from core.suggest import did_you_mean
 from customers.workspace import Workspace
 from segments.definition import KIND, Segment, parse_segment
-from segments.language.nesting import find_circle
+from segments.language.nesting import find_circle, place_of_circle
 from segments.language.references import ReferenceKind, iter_references
 from segments.language.rules import Rule
 
@@ -52,7 +52,8 @@ def read_segment_file(
     circle = find_circle(segment.slug, rules)
     if circle is not None and located is not None:
         message = f"the segment contains itself: {' → '.join(circle)}"
-        faults.append(located.fault("E121", ("segment",), message, "take one of them out"))
+        place = place_of_circle(circle, segment.rule)
+        faults.append(located.fault("E121", place, message, "take one of them out"))
     return SegmentFile(None if has_errors(faults) else segment, rules, tuple(sorted(faults)))
 
 

@@ -76,7 +76,6 @@ def test_a_pinned_template_keeps_its_version_when_it_is_read() -> None:
     [
         ("email: letter\nwinner: {by: click_rate, after: 4h, sample: 20%}\n", ["5:1 E160"]),
         ("email: letter\nsend_window: {email: {mon: ['09:00-09:00']}}\n", ["5:29 E103"]),
-        ("email: letter\nsend_at: best_time\n", ["5:1 E160"]),
         ("email: letter\nclosed: [{from: 2026-12-25, to: 2026-12-25}]\n", ["5:33 E103"]),
         ("email: letter\nttl: 4d\n", ["5:6 E103"]),
         ("email: letter\nseeds: [a@shop.example]\n", ["5:1 E160"]),

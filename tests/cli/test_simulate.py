@@ -52,6 +52,15 @@ def test_a_draft_is_simulated_with_everybody_when_its_file_is_named(desk: Shell)
     assert first.document["timeline"][0].startswith("2026-06-01 00:00:00 entered by signed_up")
 
 
+def test_nobody_enters_before_their_day_unless_everybody_shall_enter_once(desk: Shell) -> None:
+    file = desk.write("later.yaml", JOURNEY.replace("{event: signed_up}", "{date: birthday, repeat: yearly}"))
+    arguments = ("simulate", "hello", "--file", str(file), "--from", "2026-06-01", "--json")
+    document = desk.run(*arguments).document
+    assert (document["fed"], document["entries"]["entered"]) == ("who enter when something lets them in", 0)
+    document = desk.run(*arguments, "--spread", "0s").document
+    assert (document["fed"], document["entries"]["entered"]) == ("everybody enters once", 3)
+
+
 def test_a_file_says_what_happens_when_events_are_given(desk: Shell) -> None:
     file = str(Path(desk.folder) / "hello.yaml")
     event = {"external_id": "A-1", "name": "signed_up", "occurred_at": "2026-06-02T10:00Z"}

@@ -9,8 +9,10 @@ from sqlalchemy import insert
 
 from console.check import check_project
 from console.checking.data import Seen, iter_event_names, look
+from console.checking.pinned import check_pins, newest_versions
 from console.project import load_project
 from core.database import Database
+from core.definitions import publish
 from core.settings import load_settings
 from customers.tables import customer_event
 
@@ -42,3 +44,23 @@ def test_an_event_is_not_called_unknown_when_the_data_has_it(tmp_path: Path) -> 
     project = load_project(tmp_path)
     assert [fault.code for fault in check_project(project).faults] == ["W201"]
     assert check_project(project, seen={"tasted"}).faults == ()
+
+
+def test_a_version_of_a_template_must_have_been_published_or_be_the_next(tmp_path: Path, database: Database) -> None:
+    (tmp_path / "journeys").mkdir()
+    (tmp_path / "workspace.yaml").write_text("workspace: shop\ntimezone: UTC\ncurrency: GBP\n")
+    (tmp_path / "journeys" / "x.yaml").write_text(
+        "journey: x\nenter: {event: tasted}\nsteps:\n"
+        "  - email: hello@3\n  - email: {split: {a: hello@2, b: hello@4}}\n  - sms: never@2\n  - sms: never@1\n"
+    )
+    with database.transaction() as connection:
+        for number in range(2):
+            publish(
+                connection, "template", "hello", document={"text": number}, source="", file="templates/hello", now=NOW
+            )
+        versions = newest_versions(connection)
+    assert versions == {"hello": 2}
+    assert list(map(str, check_pins(load_project(tmp_path), versions))) == [
+        "journeys/x.yaml:5:36: E120 there is no version 4 of the template 'hello', the newest is hello@2",
+        "journeys/x.yaml:6:10: E120 there is no version 2 of the template 'never', write never@1 for the first",
+    ]

@@ -115,7 +115,7 @@ def test_nothing_is_to_be_done_when_only_comments_and_layout_changed(shop: Folde
     shop.apply()
     shop.apply()
     with shop.town.runtime.database.read() as connection:
-        assert [line.version for line in read_overview(connection, shop.town.clock.now())] == [1]
+        assert [line.version for line in read_overview(connection, shop.town.clock.now(), shop.town.clock.now())] == [1]
 
 
 def test_each_step_that_changes_is_told_with_the_people_who_stand_there(shop: Folder) -> None:
@@ -149,6 +149,19 @@ def test_moving_people_is_refused_with_their_number_when_their_step_is_gone(shop
     assert shop.codes(moves=True) == []
 
 
+def test_people_of_older_versions_are_told_when_their_file_is_as_it_was(shop: Folder) -> None:
+    shop.write(journeys__welcome=CHANGED.replace("steps:", "migrate: {removed: {nap: snooze}}\nsteps:"))
+    (changed,) = shop.plan(moves=True).journeys
+    assert [(one.version, one.step, one.to, one.count) for one in changed.moving] == [(1, "nap", "snooze", 3)]
+    shop.apply()
+    assert shop.plan().journeys == ()
+    plan = shop.plan(moves=True)
+    (unchanged,) = plan.journeys
+    assert (plan.changed, unchanged.version, unchanged.moving) == ([], 2, changed.moving)
+    migrate(shop.town.runtime, "welcome", shop.town.clock.now())
+    assert shop.plan(moves=True).journeys == ()
+
+
 def test_a_template_may_not_go_while_people_of_an_old_version_will_need_it(shop: Folder) -> None:
     shop.write(journeys__welcome=CHANGED.replace("snooze", "nap"))
     shop.remove("templates/more.mjml")
@@ -175,7 +188,7 @@ def test_the_overview_tells_versions_that_finish_and_who_is_inside(shop: Folder)
 
     def lines() -> list[tuple[int, str, int, int]]:
         with shop.town.runtime.database.read() as connection:
-            found = read_overview(connection, shop.town.clock.now())
+            found = read_overview(connection, shop.town.clock.now(), shop.town.clock.now())
         return [(line.version, line.status, line.waiting, line.entered) for line in found]
 
     assert lines() == [(2, "live", 1, 1), (1, "finishing", 3, 0)]

@@ -293,6 +293,6 @@ def test_it_is_said_when_something_is_kept_too_short(tmp_path: Path) -> None:
 
 def test_it_is_said_when_a_segment_looks_back_further_than_events_are_kept(tmp_path: Path) -> None:
     assert faults(tmp_path, "{events: 2y}") == [
-        ("W206", "looks back 900d, and events are kept for 2y", "make the one shorter or the other longer")
+        ("W206", "this looks back 900d, and events are kept for 2y", "make the one shorter or the other longer")
     ]
     assert faults(tmp_path, "{events: 3y}") == []

@@ -1,9 +1,14 @@
-"""Killed before a batch was committed, or run twice: the journal is what it would have been."""
+"""Killed by `kill -9` or before a batch was committed, or run twice: the journal is what it would have been."""
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,8 @@ import pytest
 from sqlalchemy import Connection, select
 
 import journeys.tick
+from benchmarks.journey_crash import find_differing
+from benchmarks.journey_story import Lived, Story
 from core.clock import ManualClock
 from core.database import Database
 from core.runtime import Runtime
@@ -34,6 +41,7 @@ steps:
   - {set: {tier: patient}}
   - {id: bye, email: bye}
 """
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = [f"person{number}" for number in range(5)]
 
 
@@ -110,3 +118,51 @@ def test_nothing_happens_when_everything_that_was_read_is_read_again(make_town: 
     town.work()
     assert read_journal(town) == before
     assert len(town.enrolments()) == len(NAMES)
+
+
+def test_everybody_has_the_journal_of_a_calm_run_when_processes_are_killed(database_url: str) -> None:
+    words = [sys.executable, "-m", "benchmarks.journey_crash", "--short", "--url", database_url]
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, timeout=300, check=True)
+    figures = json.loads(done.stdout)
+    assert figures["kills"] >= 8
+    assert (figures["journals_differing"], figures["doubled"]) == (0, 0)
+
+
+SENT = at("2026-06-01T08:00")
+LATE = SENT + timedelta(minutes=10)
+CALM = Lived(
+    [
+        (1, SENT, "queued", {"step": "hello", "message": "m"}),
+        (2, SENT, "step", {"step": "hello", "branch": ["sent"]}),
+        (3, SENT + timedelta(hours=2), "ended", {"reason": "completed"}),
+    ],
+    (SENT + timedelta(hours=2), "completed"),
+    {"m": ("sent", SENT)},
+)
+UNKNOWN = replace(
+    CALM,
+    entries=[CALM.entries[0], (2, LATE, "step", {"step": "hello", "branch": ["unknown"]}), CALM.entries[2]],
+    messages={"m": ("unknown", LATE)},
+)
+
+
+@pytest.mark.parametrize(
+    ("lived", "held", "is_same"),
+    [
+        (CALM, set(), True),
+        (UNKNOWN, {"m"}, True),
+        (UNKNOWN, set(), False),  # nobody died with it in hand
+        (replace(UNKNOWN, messages={"m": ("unknown", LATE + timedelta(hours=1))}), {"m"}, False),
+        (replace(UNKNOWN, entries=UNKNOWN.entries[:2]), {"m"}, False),
+        (replace(CALM, entries=[*CALM.entries[:2], (3, LATE, "ended", {"reason": "completed"})]), {"m"}, False),
+        (replace(CALM, messages={**CALM.messages, "again": ("sent", SENT)}), {"m"}, False),
+    ],
+)
+def test_a_journal_counts_as_differing_when_more_than_the_dead_workers_message_is_late(
+    lived: Lived, held: set[str], *, is_same: bool
+) -> None:
+    assert find_differing(Story({"run": CALM}), Story({"run": lived}, held)) == (set() if is_same else {"run"})
+
+
+def test_a_journal_counts_as_differing_when_a_run_is_missing_or_new() -> None:
+    assert find_differing(Story({"one": CALM}), Story({"two": CALM})) == {"one", "two"}

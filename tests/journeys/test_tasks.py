@@ -170,7 +170,7 @@ def test_a_title_that_cannot_be_rendered_follows_on_error_when_trying_again_has_
         f"08:01:00 {cause}; tried again at 08:06",
         f"08:06:00 {cause}; tried again at 08:36",
         f"08:36:00 {cause}; not tried again",
-        "08:36:00 call: given up; the journey goes on",
+        "08:36:00 call: given up; goes on as `on_error` says",
         "08:36:00 oh: log lost",
         "08:36:00 Reached the end of the journey",
     ]

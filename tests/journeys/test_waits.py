@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.journeys.conftest import MakeTown
+from tests.journeys.town import at
 
 NEW_YORK, BERLIN = "America/New_York", "Europe/Berlin"
 
@@ -45,6 +46,21 @@ def test_a_wait_ends_by_the_clock_of_the_profile_when_its_zone_changes_its_offse
     for number, (scenario, _zone, reached, _step, passes) in enumerate(CASES):
         (run,) = town.enrolments(f"person{number}")
         assert (run.end_reason, f"{run.ended_at:%Y-%m-%dT%H:%M}") == ("completed", passes or reached), scenario
+
+
+def test_a_weekday_and_a_time_are_waited_for_and_passed_at_the_very_instant(make_town: MakeTown) -> None:
+    """Scenario 15."""
+    town = make_town("2026-03-28T12:00")
+    town.journey(journey("wait_until: {time: 10:00, weekday: [tue, wed, thu]}"))
+    for name in ("alice", "bob", "carol"):
+        town.person(name, timezone=BERLIN)
+    town.log("signed_up", "alice")
+    town.plan("2026-03-31T08:00", lambda: town.log("signed_up", "bob"))
+    town.plan("2026-03-31T08:00:01", lambda: town.log("signed_up", "carol"))
+    town.run_until("2026-03-31T08:00:01")
+    ended = {name: run.ended_at for name in ("alice", "bob", "carol") for run in town.enrolments(name)}
+    assert ended == {"alice": at("2026-03-31T08:00"), "bob": at("2026-03-31T08:00"), "carol": None}
+    assert town.due("carol") == "2026-04-01T08:00"
 
 
 def test_a_second_month_is_counted_from_where_the_first_ended_when_two_waits_follow_each_other(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +265,23 @@ def test_what_turns_by_the_clock_is_asked_again_at_its_rhythm(runtime: Runtime) 
     with runtime.database.read() as connection:
         row = connection.execute(select(segment_refresh).where(segment_refresh.c.segment == "newcomers")).one()
     assert (row.member_count, row.refreshed_at) == (0, NOW + DAY)
+
+
+def test_what_turns_by_the_clock_is_asked_again_sooner_when_somebody_wants_to_know(runtime: Runtime) -> None:
+    with runtime.database.transaction() as connection:
+        document = {"segment": "now", "who": {"local_time": {"after": "00:00", "before": "23:45"}}}
+        publish(connection, "segment", "now", document=document, source="", file="now.yaml", now=NOW)
+    minute = timedelta(minutes=1)
+    follow(runtime, NOW)
+
+    def asked_at(at: datetime, at_least: Mapping[str, timedelta] | None = None) -> datetime:
+        follow(runtime, at, at_least=at_least)
+        with runtime.database.read() as connection:
+            query = select(segment_refresh.c.refreshed_at).where(segment_refresh.c.segment == "now")
+            refreshed_at: datetime = connection.execute(query).scalar_one()
+            return refreshed_at
+
+    assert asked_at(NOW + 5 * minute) == NOW
+    assert asked_at(NOW + 5 * minute, {"now": 6 * minute, "vips": minute}) == NOW
+    assert asked_at(NOW + 6 * minute, {"now": 6 * minute}) == NOW + 6 * minute
+    assert asked_at(NOW + 15 * minute, {"now": DAY}) == NOW + 15 * minute  # its own rhythm is quicker

@@ -158,7 +158,7 @@ def test_the_nearest_condition_is_named_when_a_word_is_mistyped() -> None:
     parse_conditions({"attribute": "tier", "is": {"equals": "gold", "start_with": "g"}}, report)
     assert said == [
         "E102 unknown condition 'atribute', did you mean 'attribute'?",
-        "E102 unknown matcher 'equals', ",
+        "E102 unknown matcher 'equals', write eq, ne, in, gt, lt, between, contains, exists or another one",
         "E102 unknown matcher 'start_with', did you mean 'starts_with'?",
     ]
 

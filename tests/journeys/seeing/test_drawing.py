@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -16,7 +16,7 @@ from journeys.definition import read_journey
 from journeys.drawing import mermaid
 from journeys.drawing.chart import Chart, chart_of, iter_boxes
 from journeys.drawing.counting import read_chart
-from journeys.drawing.layout import LineKind, Plan, plan
+from journeys.drawing.layout import Area, LineKind, Plan, plan
 from journeys.drawing.svg import draw
 from journeys.drawing.text import ELLIPSIS, fit, width_of, wrap
 from journeys.wording.versions import Version
@@ -66,7 +66,7 @@ def test_the_flow_goes_downwards_and_through_no_box_when_a_journey_is_laid_out(t
             continue
         heights = [y for _x, y in line.points]
         assert heights == sorted(heights)
-        for (x, y), (next_x, next_y) in zip(line.points, line.points[1:], strict=False):
+        for (x, y), (next_x, next_y) in pairwise(line.points):
             for box in boxes:
                 is_beside = max(x, next_x) <= box.x or min(x, next_x) >= box.right
                 assert is_beside or next_y <= box.y or y >= box.bottom
@@ -83,6 +83,32 @@ def test_a_repeat_frames_what_is_gone_through_again_when_it_is_drawn() -> None:
 def test_a_jump_leads_from_each_goto_to_its_target_when_it_is_drawn() -> None:
     drawing = crowded(FORTY)
     assert sum(line.kind is LineKind.JUMP for line in drawing.lines) == 2
+
+
+def test_a_jump_goes_around_everything_that_stands_in_its_way() -> None:
+    drawing = crowded(FORTY)
+    solids = list(drawing.solid())
+    for line in drawing.lines:
+        if line.kind is not LineKind.JUMP:
+            continue
+        (_, arrives), (end, level) = line.points[-2:]
+        assert arrives == level, "it comes to its target from the side"
+        assert any(end in (area.x, area.right) and area.y < level < area.bottom for area, _box in drawing.boxes)
+        for (x, y), (next_x, next_y) in pairwise(line.points):
+            assert x == next_x or y == next_y
+            way = Area(min(x, next_x), min(y, next_y), abs(next_x - x), abs(next_y - y))
+            assert [area for area in solids if way.overlaps(area)] == []
+            assert 0 < way.x <= way.right < drawing.width
+
+
+def test_two_jumps_do_not_lie_upon_each_other() -> None:
+    ways = ", ".join(f"{{if: {{attribute: x, is: {name}}}, then: [{{id: {name}, goto: z}}]}}" for name in "ab")
+    rest = ", ".join(f"{{id: {name}, wait: 1d}}" for name in "mnz")
+    text = f"journey: twice\nenter: {{event: a}}\nsteps: [{{choose: [{ways}]}}, {rest}]\n"
+    jumps = [line.points for line in crowded(text).lines if line.kind is LineKind.JUMP]
+    assert len(jumps) == 2
+    lanes = [{x for (x, y), (next_x, next_y) in pairwise(points) if x == next_x} for points in jumps]
+    assert not lanes[0] & lanes[1]
 
 
 @JOURNEYS

@@ -47,6 +47,25 @@ def test_a_message_is_sent_when_quiet_hours_begin_a_millisecond_later(make_town:
 
 
 @pytest.mark.parametrize(
+    ("due", "sent"),
+    [
+        ("2026-06-01T12:00", "2026-06-01T12:00"),
+        ("2026-06-01T05:59", "2026-06-01T06:00"),
+        ("2026-06-01T21:59", "2026-06-01T21:59"),
+        ("2026-06-01T22:00", "2026-06-02T06:00"),
+    ],
+)
+def test_hours_over_midnight_are_the_night_and_not_the_day(make_town: MakeTown, due: str, sent: str) -> None:
+    """Scenario 27."""
+    town = make_town(due)
+    town.person("alice")
+    town.journey(one_mail("quiet_hours: {from: 22:00, to: 06:00}\n"))
+    town.log("signed_up", "alice")
+    town.run_until("2026-06-03T00:00")
+    assert town.sends() == [(sent, "first")]
+
+
+@pytest.mark.parametrize(
     ("otherwise", "start", "sent", "reason"),
     [
         ("use_default", "2026-06-01T21:00", [("2026-06-02T06:00", "first")], None),

@@ -86,7 +86,7 @@ def test_the_higher_priority_wins_when_two_journeys_want_the_last_place(
     assert outcome == {strong: ("sent", None), weak: ("skipped", "cap")}
     (capped,) = [one for one in town.entries("alice") if one.kind == "capped"]
     assert capped.data["taken_by"] == f"journey:{strong}/first"
-    assert any(f"went to journey:{strong}/first" in line for line in town.story("alice", weak))
+    assert any(f"the last by journey:{strong}/first" in line for line in town.story("alice", weak))
 
 
 def test_the_id_decides_when_two_held_messages_may_go_at_the_same_instant(make_town: MakeTown) -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from sqlalchemy import func, select
 
 from core.database import metadata
+from core.errors import ConflictError
 from journeys.questions import Event
 from journeys.simulation.costs import cost_of, load_of
 from journeys.simulation.feed import Everybody, Feed, History, Stated
 from journeys.simulation.report import report
 from journeys.simulation.responses import Responses, parse_responses
 from journeys.simulation.simulate import simulate
+from journeys.simulation.told import told
+from journeys.simulation.workers import share_out
 from tests.journeys.conftest import MakeTown
 from tests.journeys.simulation.same import plan_of
 from tests.journeys.town import Town, at
@@ -53,7 +58,7 @@ def fill(town: Town, count: int = 40) -> None:
     town.journey(JOURNEY)
 
 
-def told(town: Town, feed: Feed, responses: Responses | None = None, chunk: int = 7) -> dict[str, Any]:
+def told_of(town: Town, feed: Feed, responses: Responses | None = None, chunk: int = 7) -> dict[str, Any]:
     plan = plan_of(town, "series", START, END, responses)
     tally, _ = simulate(town.runtime, plan, feed, chunk=chunk)
     return report(plan, feed.what, tally, {"email": 2.0})
@@ -66,7 +71,7 @@ def everybody(town: Town, spread: timedelta = timedelta()) -> Everybody:
 def test_everything_adds_up_when_everybody_enters_once(make_town: MakeTown) -> None:
     town = make_town("2026-06-01T08:00")
     fill(town)
-    document = told(town, everybody(town))
+    document = told_of(town, everybody(town))
     entries = document["entries"]
     assert entries["refused"] == {"condition": 4}
     assert entries["entered"] + entries["held_out"] == 36
@@ -85,10 +90,43 @@ def test_the_report_is_the_same_byte_for_byte_when_input_is_equal(make_town: Mak
     town = make_town("2026-06-01T08:00")
     fill(town)
     feed, answers = everybody(town, timedelta(days=3)), parse_responses("opens=0.5,clicks=0.4,seed=spring")
-    first = msgspec.json.encode(told(town, feed, answers))
-    assert msgspec.json.encode(told(town, feed, answers, chunk=1_000)) == first
+    first = msgspec.json.encode(told_of(town, feed, answers))
+    assert msgspec.json.encode(told_of(town, feed, answers, chunk=1_000)) == first
     other = parse_responses("opens=0.5,clicks=0.4,seed=autumn")
-    assert msgspec.json.encode(told(town, feed, other)) != first
+    assert msgspec.json.encode(told_of(town, feed, other)) != first
+
+
+def test_the_report_is_the_same_byte_for_byte_however_many_processes_share_the_people(make_town: MakeTown) -> None:
+    town = make_town("2026-06-01T08:00")
+    fill(town)
+    answers = parse_responses("opens=0.5,clicks=0.4,seed=spring")
+    plan, feed = plan_of(town, "series", START, END, answers), everybody(town, timedelta(days=3))
+    followed = sorted(town.people.values())[3:30]
+
+    def run(workers: int) -> tuple[bytes, list[str]]:
+        tally, timelines = simulate(town.runtime, plan, feed, followed=followed, chunk=6, workers=workers)
+        lines = [line for number in followed for line in told(timelines[number])]
+        return msgspec.json.encode(report(plan, feed.what, tally, {"email": 2.0})), lines
+
+    alone = run(1)
+    assert len(alone[1]) > len(followed)
+    assert run(2) == alone
+    assert run(5) == alone
+
+
+def test_the_error_of_another_process_is_raised_here(make_town: MakeTown) -> None:
+    town = make_town("2026-06-01T08:00")
+    fill(town, 4)
+
+    def work(ids: Sequence[int]) -> int:
+        if 3 in ids:
+            raise ConflictError("three is too many.")
+        return sum(ids)
+
+    chunks = [[1], [2], [3], [4]]
+    with pytest.raises(ConflictError, match="three is too many"):
+        list(share_out(town.runtime, work, chunks, workers=2))
+    assert list(share_out(town.runtime, work, [[1], [2], [4]], workers=2)) == [1, 2, 4]
 
 
 def test_nothing_is_written_when_a_simulation_has_run(make_town: MakeTown) -> None:
@@ -103,7 +141,7 @@ def test_nothing_is_written_when_a_simulation_has_run(make_town: MakeTown) -> No
             }
 
     before = rows()
-    document = told(town, everybody(town))
+    document = told_of(town, everybody(town))
     assert document["messages"]["email"]["sent"] > 0
     assert rows() == before
     assert town.sends() == []
@@ -112,9 +150,9 @@ def test_nothing_is_written_when_a_simulation_has_run(make_town: MakeTown) -> No
 def test_clicks_take_their_branch_when_a_model_of_answers_is_stated(make_town: MakeTown) -> None:
     town = make_town("2026-06-01T08:00")
     fill(town)
-    without = told(town, everybody(town))
+    without = told_of(town, everybody(town))
     assert without["responses"] == {}
-    document = told(town, everybody(town), Responses(opens=1.0, clicks=1.0, seed="x"))
+    document = told_of(town, everybody(town), Responses(opens=1.0, clicks=1.0, seed="x"))
     clicked = next(step for step in document["steps"] if step["id"] == "clicked")
     assert clicked["ways"]["1"] > 0
     assert document["steps"][-1]["ways"]["gold"] == clicked["ways"]["1"]
@@ -128,7 +166,7 @@ def test_history_is_replayed_by_when_it_happened_when_a_journey_is_backtested(ma
     town.log("signed_up", "p2", occurred="2026-06-03T10:00", source="app")
     town.log("signed_up", "p3", occurred="2026-05-31T10:00", source="app")
     town.log("signed_up", "p4", occurred="2026-06-03T10:00", source="shop")
-    document = told(town, History())
+    document = told_of(town, History())
     assert document["entries"]["entered"] + document["entries"]["held_out"] == 2
     assert document["goal"]["reached"] + document["goal"]["reached_held_out"] == 1
     assert any("never sent are not simulated" in note for note in document["notes"])
@@ -149,7 +187,7 @@ def test_what_stands_in_the_log_before_the_start_counts_for_conditions(make_town
     for occurred in ("2026-04-20T08:00", "2026-05-21T08:00"):
         town.log("visited", "bob", occurred=occurred)
     entry = [Event(1, "signed_up", at(START), at(START))]
-    document = told(town, Stated(dict.fromkeys(town.people.values(), entry)))
+    document = told_of(town, Stated(dict.fromkeys(town.people.values(), entry)))
     assert document["steps"][0]["ways"] == {"old": 1, "yes": 1}
 
 

@@ -175,7 +175,7 @@ steps:
 
 def test_a_reward_is_refused_with_its_place_when_it_says_too_little_or_names_no_step() -> None:
     head = "journey: x\nenter: {event: signed_up}\nsteps:\n  - id: a\n    bandit: {m: {}, n: {}}\n    reward: "
-    assert faults_of(head + "{within: 7d}\n") == ["E103 {within: 7d"]
+    assert faults_of(head + "{within: 7d}\n") == ["E103 reward: {wit"]
     assert faults_of(head + "{event: order_placed}\n") == ["E101 {event: orde"]
     assert faults_of(head + "{event: order_placed, within: 0s}\n") == ["E134 0s"]
     assert faults_of(head + "{message: helo, within: 7d}\n  - {id: hello, email: hello}\n") == ["E111 helo 'hello'?"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.journeys.test_flow import emitted
 from tests.journeys.town import Town
 
@@ -27,6 +29,40 @@ def test_the_wait_ends_with_the_event_that_makes_it_enough_when_it_counts(town: 
     assert emitted(town, "alice") == ["enough"]
     town.run_until("2026-06-02T09:00")
     assert emitted(town, "bob") == ["too_few"]
+
+
+@pytest.mark.parametrize(
+    ("words", "hour"),
+    [
+        ("count: {gte: 2}, within: 1h", "12:30"),  # an hour to the second is too long
+        ("sum: {of: total, is: {gte: 60}}", "11:00"),
+        ("sum: {of: total, is: {gte: 60}}, within: 2h", "12:00"),
+        ("avg: {of: total, is: {gte: 20}}", "11:00"),
+        ("min: {of: total, is: {lt: 10}}", "12:30"),
+        ("max: {of: total, is: {gte: 30}}", "11:00"),
+        ("first: {of: total, is: 10}, count: 3", "11:00"),
+        ("last: {of: page, is: b}", "12:00"),
+        ("distinct: {of: page, is: 2}, count: {gte: 3}", "12:00"),
+        ("sum: {of: page, is: {gte: 1}}", None),
+    ],
+)
+def test_the_wait_ends_with_the_event_by_which_what_is_reckoned_is_enough(
+    town: Town, words: str, hour: str | None
+) -> None:
+    town.person("alice")
+    town.journey(
+        HEAD + f"  - {{id: w, wait_for: {{event: visited, {words}}}, timeout: 1d, then: [{{emit: enough}}]}}\n"
+    )
+    town.log("signed_up", "alice")
+    town.work()
+    for at, page, total in (
+        ("09:00", "a", 10), ("10:00", "a", 20), ("11:00", "a", 30), ("12:00", "b", 30), ("12:30", "b", 5),
+    ):  # fmt: skip
+        town.run_until(f"2026-06-01T{at}")
+        town.log("visited", "alice", page=page, total=total)
+        town.work()
+    done = [f"{one.at:%H:%M}" for one in town.entries("alice") if one.data.get("step") == "w" and one.kind == "step"]
+    assert done == ([hour] if hour else [])
 
 
 def test_what_happened_since_entering_counts_when_the_wait_says_so(town: Town) -> None:

@@ -1,4 +1,4 @@
-"""At which hours people read: the answer to `ReadingHabits`, for many people in one query.
+"""At which hours people read, for many of them in one query.
 
 Everybody's hours are counted as of the last midnight (UTC), so that every process has the same answer all day long; a
 process counts them once. Machine opens are left out.
