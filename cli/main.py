@@ -54,6 +54,7 @@ from cli import (
     up,
     webhooks,
     why_not,
+    widget,
     write_keys,
 )
 from cli.context import Options
@@ -117,6 +118,7 @@ for module in (
     report,
     write_keys,
     snippet,
+    widget,
     secrets_shown,
     webhooks,
     events,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli import recommend_rules, recommend_trial
+from cli import recommend_offers, recommend_rules, recommend_trial
 from cli.context import open_workspace
 from cli.output import AsJson, print_json, say
 
@@ -17,6 +17,7 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 def register(app: typer.Typer) -> None:
     recommend_rules.register(commands)
     recommend_trial.register(commands)
+    recommend_offers.register(commands)
     app.add_typer(commands, name="recommend", help="Mine association rules, list those in force, and try the ranking.")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recommender.listed_rules import Figure, ListedRule, RuleList
 
 _SHOWN = 20
+_WIDE = 110  # columns
 _FIGURES = ("support", "confidence", "lift")
 
 
@@ -93,27 +94,36 @@ def rules(
 
 
 def _show(listed: RuleList, found: Sequence[ListedRule], shown: Sequence[ListedRule]) -> None:
-    print_table(
-        f"Bought together (rule set {listed.rule_set_id}, {listed.basket_count:,} baskets)",
-        ["rule", "baskets", "support %", "confidence %", "lift", "chance", "q"],
-        [
-            (
-                rule.sentence,
-                rule.basket_count,
-                _shares(rule.support, 2),
-                _shares(rule.confidence, 0),
-                f"{rule.lift.value:.1f} ({rule.lift.low:.1f}–{rule.lift.high:.1f})",
-                _probability(rule.chance),
-                _probability(rule.q_value),
-            )
-            for rule in shown
-        ],
-    )
+    from rich.console import Console
+
+    title = f"Bought together (rule set {listed.rule_set_id}, {listed.basket_count:,} baskets)"
+    if Console().width < _WIDE:
+        _show_below_each_other(title, shown)
+    else:
+        columns = ["rule", "baskets", "support %", "confidence %", "lift", "chance", "q"]
+        rows = [(rule.sentence, rule.basket_count, *_told(rule), _probability(rule.q_value)) for rule in shown]
+        print_table(title, columns, rows)
     tried = ", ".join(f"{count:,} of {length} products" for length, count in listed.possible.items())
     say(
         f"{len(shown):,} of {len(found):,} that fit, of {_count(len(listed.rules))}. Behind the q-values stand all "
         f"{listed.test_count:,} rules that could have been found: {tried}."
     )
+
+
+def _show_below_each_other(title: str, shown: Sequence[ListedRule]) -> None:
+    """Names of products are long: in a narrow window each rule has a line of its own, and its figures the next."""
+    say(f"[bold]{title}[/]")
+    for rule in shown:
+        support, confidence, lift, _ = _told(rule)
+        say(f"\n{rule.sentence}")
+        q_value = _probability(rule.q_value)
+        say(f"  [dim]{rule.basket_count:>6,} baskets, {support} %   {confidence} %   lift {lift}   q {q_value}[/]")
+    say("\n[dim]Beside each: baskets with all of it, their share; how often it holds; how many times chance.[/]")
+
+
+def _told(rule: ListedRule) -> tuple[str, str, str, str]:
+    lift = f"{rule.lift.value:.1f} ({rule.lift.low:.1f}–{rule.lift.high:.1f})"
+    return _shares(rule.support, 2), _shares(rule.confidence, 0), lift, _probability(rule.chance)
 
 
 def _document(listed: RuleList, found: Sequence[ListedRule], shown: Sequence[ListedRule]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The plots of the report as SVG that takes its colours from the page, so that they follow it into the dark.
 
 Each is drawn twice, for a desk and for a telephone, because a picture that is merely shrunk cannot be read. The only
-module that knows matplotlib.
+module of insights that knows matplotlib.
 """
 
 from __future__ import annotations

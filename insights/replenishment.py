@@ -7,7 +7,7 @@ history makes intervals shorter than they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,13 +43,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When a person may need a product again."""
+    """When a person may need a product again, which they bought `times` times at least a day apart."""
 
     profile_id: int
     sku: str
     last_bought_at: datetime
     interval_days: float
     due_at: datetime
+    times: int
 
 
 def learn_intervals(connection: Connection, now: datetime) -> list[Interval]:
@@ -95,7 +96,7 @@ def list_intervals(connection: Connection) -> dict[str, Interval]:
 
 
 def find_due(connection: Connection, profile_ids: Sequence[int], now: datetime) -> dict[int, list[Due]]:
-    """For each of some hundred people what they may need again and when, soonest first, by the recorded intervals.
+    """For each of some thousand people what they may need again and when, soonest first, by the recorded intervals.
 
     A product that is overdue by more than its interval is left out: they buy it elsewhere, or no more.
     """
@@ -132,7 +133,7 @@ class _Bought:
     skus: tuple[str, ...]
 
 
-def _due(bought: _Bought, intervals: dict[str, Interval], now: datetime) -> Iterator[Due]:
+def _due(bought: _Bought, intervals: Mapping[str, Interval], now: datetime) -> Iterator[Due]:
     owner, item, at = bought.owner, bought.item, bought.at
     if not len(owner):
         return
@@ -144,19 +145,20 @@ def _due(bought: _Bought, intervals: dict[str, Interval], now: datetime) -> Iter
     own_count = np.add.reduceat(counts.astype(np.int64), starts)
     own_sum = np.add.reduceat(logs, starts)
     last = at[np.append(starts[1:], len(at)) - 1]
-    now_micros = to_micros(now)
-    for place, start in enumerate(starts.tolist()):
-        interval = intervals.get(bought.skus[int(item[start])])
-        if interval is None:
-            continue
-        weight = int(own_count[place])
-        log_days = (float(own_sum[place]) + _OWN_WORTH * np.log(interval.median_days)) / (weight + _OWN_WORTH)
-        days = float(np.exp(log_days))
-        if (now_micros - int(last[place])) / _DAY > 2 * days:
-            continue
+    usual = np.array([intervals[sku].median_days if sku in intervals else np.nan for sku in bought.skus])[item[starts]]
+    days = np.exp((own_sum + _OWN_WORTH * np.log(usual)) / (own_count + _OWN_WORTH))
+    waited = (to_micros(now) - last) / _DAY
+    for place in np.flatnonzero(waited <= 2 * days).tolist():  # never where there is no interval
+        start, lasts = starts[place], float(days[place])
         bought_at = from_micros(int(last[place]))
-        due_at = bought_at + timedelta(days=days)
-        yield Due(int(owner[start]), interval.sku, bought_at, round(days, 1), due_at)
+        yield Due(
+            int(owner[start]),
+            bought.skus[item[start]],
+            bought_at,
+            round(lasts, 1),
+            bought_at + timedelta(days=lasts),
+            int(own_count[place]) + 1,
+        )
 
 
 def _iter_bought(connection: Connection, now: datetime) -> Iterator[_Bought]:

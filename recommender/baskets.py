@@ -92,7 +92,7 @@ def baskets_of(orders: Iterable[tuple[int, Iterable[str]]]) -> Baskets:
             sizes.append(len(held))
             yield held
 
-    skus, items = _numbered(chain.from_iterable(each()))
+    skus, items = numbered(chain.from_iterable(each()))
     return _assembled(placed_at, np.repeat(np.arange(len(sizes)), np.asarray(sizes)), skus, items)
 
 
@@ -132,7 +132,7 @@ def read_baskets(connection: Connection, *, start: datetime | None = None, end: 
             rows.append(len(placed_at) - 1)
             names.append(sku)
         if len(page) < _PAGE_LINES:
-            return _assembled(placed_at, np.asarray(rows, dtype=np.int64), *_numbered(names))
+            return _assembled(placed_at, np.asarray(rows, dtype=np.int64), *numbered(names))
         line_no = page[-1].line_no
 
 
@@ -141,7 +141,7 @@ def instant_of(at: datetime) -> int:
     return to_micros(at)
 
 
-def _numbered(names: Iterable[str]) -> tuple[tuple[str, ...], Int64s]:
+def numbered(names: Iterable[str]) -> tuple[tuple[str, ...], Int64s]:
     """The different names, sorted, and the position among them of each name."""
     codes: defaultdict[str, int] = defaultdict()
     codes.default_factory = codes.__len__  # a new name takes the next number, without a line of Python for each

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,17 @@ class Companions:
 
 
 def companions_of(ranking: Ranking) -> Companions:
+    """Made once for each ranking, and kept as long as that is."""
+    made = _companions.get(ranking)
+    if made is None:
+        made = _companions[ranking] = _arranged(ranking)
+    return made
+
+
+_companions: WeakKeyDictionary[Ranking, Companions] = WeakKeyDictionary()
+
+
+def _arranged(ranking: Ranking) -> Companions:
     from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # scipy carries no types
 
     real = ranking.companion != NOTHING

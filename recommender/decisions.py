@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import Connection, Row, select
 
 from core.bulk import among, insert_few
 from core.clock import to_micros
 from core.database import batches
-from core.ids import derived_id
+from core.ids import derived_ids
 from recommender.choice import Level
 from recommender.tables import offer_decision
+
+DECISION_PARAMETER = "d"  # of every link of an offer: by it the shop tells where an order came from
 
 _BATCH = 5_000
 _COLUMNS = (
@@ -23,8 +25,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class StoredItem:
+class StoredItem(Struct, frozen=True, gc=False):  # made by the hundred thousand for one mail
     """One product of a decision, as it was explained at the time."""
 
     sku: str
@@ -32,8 +33,7 @@ class StoredItem:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDecision:
+class StoredDecision(Struct, frozen=True, gc=False):
     """One row of `offer_decision`; `profile_id` is None where nobody is known."""
 
     id: str
@@ -47,9 +47,10 @@ class StoredDecision:
     decided_at: datetime
 
 
-def decision_id(offer: str, key: str, profile_id: int) -> str:
-    """The id of what is decided for a profile by one cause, such as a launch, a step run, a page view."""
-    return derived_id("offer_decision", offer, key, profile_id)
+def decision_ids(offer: str, key: str, profile_ids: Sequence[int]) -> dict[int, str]:
+    """The id of what is decided for each profile by one cause, such as a launch, a step run, a page view."""
+    ids = derived_ids(("offer_decision", offer, key), profile_ids)
+    return dict(zip(profile_ids, ids, strict=True))
 
 
 def find_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, StoredDecision]:

@@ -34,7 +34,7 @@ class Weights:
     other: float = 0.35
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Ranking:
     """For the product at position p of `skus` its companions `companion[p]`, best first, padded with -1.
 

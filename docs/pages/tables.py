@@ -78,6 +78,7 @@ _PURPOSES = {
     "association_rule": "the rules of a rule set",
     "offer_decision": "which offers were chosen for whom, and how",
     "offer_impression": "offers that were shown or followed",
+    "offer_code": "voucher codes: free in their pool, or drawn for somebody",
     "launch": "one execution of a campaign",
     "audience_member": "the frozen audience of a launch",
     "enrolment": "one profile's passage through one journey version",

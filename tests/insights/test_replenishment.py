@@ -42,9 +42,10 @@ def test_an_interval_is_learned_when_enough_people_bought_again(tea: Connection)
 def test_a_person_is_due_when_the_interval_has_passed_since_they_bought(tea: Connection) -> None:
     record_intervals(tea, learn_intervals(tea, NOW), NOW)
     found = find_due(tea, [ALICE, BOB, CAROL, 13], NOW)
-    assert found[BOB] == [Due(BOB, "tea", NOW - 20 * DAY, 30.0, found[BOB][0].due_at)]
+    assert found[BOB] == [Due(BOB, "tea", NOW - 20 * DAY, 30.0, found[BOB][0].due_at, 1)]
     assert found[BOB][0].due_at - NOW == pytest.approx(10 * DAY, abs=timedelta(seconds=1))
     (alice,) = found[ALICE]
+    assert alice.times == 5
     assert 10 < alice.interval_days < 20  # four gaps of ten days against everybody's thirty
     assert found[CAROL][0].due_at < NOW
     assert found[13] == []
