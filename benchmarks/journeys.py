@@ -43,6 +43,7 @@ _BATCH = 2_000
 _SIMULATED = 20_000  # people, for ninety days
 _DAY = 86_400 * 1_000_000  # microseconds
 _PART_S = 3_000
+_VALUES = "sum(length(kind) + length(CAST(data AS text)) + 8 + 4 + 2 + 8)"  # what the columns of a row say
 
 Figures = dict[str, Any]
 
@@ -70,7 +71,8 @@ def measure_core(folder: Path, people: int, url: str | None, *, apart: bool = Fa
             "transition_us": seconds / count * 1e6,
             "transition_cpu_us": used / count * 1e6,
             "over_bare": (count / seconds) / (bare_count / bare_s),
-            "journal_bytes_per_transition": _journal_bytes(runtime, rows) / count,
+            "journal_bytes_per_transition": _journal_bytes(runtime, _VALUES) * rows / count,
+            **_on_disk(runtime, rows, count),
         }
 
 
@@ -89,15 +91,19 @@ def _journal_rows(runtime: Runtime) -> int:
         return connection.scalar(select(func.count()).select_from(journal)) or 0
 
 
-def _journal_bytes(runtime: Runtime, rows: int) -> float:
-    """What `rows` of the journal take: the values alone on SQLite, the whole table on PostgreSQL."""
+def _journal_bytes(runtime: Runtime, size: str) -> float:
+    """The bytes of one row of the journal by the expression `size`."""
     with runtime.database.read() as connection:
-        if runtime.database.is_sqlite:
-            size = "SELECT sum(length(kind) + length(data) + 8 + 4 + 2 + 8) FROM journal"
-        else:
-            size = "SELECT pg_total_relation_size('journal')"
-        whole = float(connection.exec_driver_sql(size).scalar_one())
-        return rows * whole / (connection.scalar(select(func.count()).select_from(journal)) or 1)
+        whole = float(connection.exec_driver_sql(f"SELECT {size} FROM journal").scalar_one())
+        return whole / (connection.scalar(select(func.count()).select_from(journal)) or 1)
+
+
+def _on_disk(runtime: Runtime, rows: int, count: int) -> Figures:
+    """What a transition takes of PostgreSQL's files: with the heads of its rows, their padding and the index."""
+    if runtime.database.is_sqlite:
+        return {}
+    whole = _journal_bytes(runtime, "max(pg_total_relation_size('journal'))")
+    return {"journal_disk_bytes_per_transition": whole * rows / count}
 
 
 def _write_bare(runtime: Runtime, people: int) -> tuple[float, int]:
@@ -206,6 +212,7 @@ def main() -> None:
         figures |= {f"{name}_{part}" if part in _CORE else name: figure for name, figure in found.items()}
         if part == "sqlite":
             small = _in_a_process(part, people // 10)
+            figures["journal_bytes_per_transition"] = found["journal_bytes_per_transition"]
             figures["growth_1m_over_100k"] = found["transition_us"] / small["transition_us"]
     print(json.dumps({name: round(one, 3) if isinstance(one, float) else one for name, one in figures.items()}))
 

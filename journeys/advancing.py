@@ -7,7 +7,8 @@ failure of the step where it stands.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ from journeys.answers import Asking, Scene, answer
 from journeys.effects import apply
 from journeys.engine import advance
 from journeys.people import load_people
-from journeys.questions import Facts, Person, Question
+from journeys.questions import Facts, Holds, Person, Question
 from journeys.transition import Asked, Broken, EnqueueMessage, Enrolment, Resumed, Transition, Wake
 
 _log = logging.getLogger("postilion.journeys")
@@ -35,6 +36,29 @@ class Moved:
         return Moved(self.advanced + other.advanced, self.messages + other.messages, self.ended + other.ended)
 
 
+class Held:
+    """Which rules held for whom, while nothing is written about them: for those who are moved many times in a row.
+
+    Whoever is entered or moved by other hands in the same transaction is to be forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[int, dict[Holds, bool]] = defaultdict(dict)
+
+    def find(self, asking: Asking) -> bool | None:
+        profile_id, question = asking
+        return self._found[profile_id].get(question) if isinstance(question, Holds) else None
+
+    def learn(self, answers: Mapping[Asking, Any]) -> None:
+        for (profile_id, question), found in answers.items():
+            if isinstance(question, Holds):
+                self._found[profile_id][question] = found
+
+    def forget(self, profile_ids: Iterable[int]) -> None:
+        for profile_id in profile_ids:
+            self._found.pop(profile_id, None)
+
+
 @dataclass(slots=True)
 class _Move:
     enrolment: Enrolment
@@ -47,11 +71,14 @@ def advance_all(
     scene: Scene,
     moves: Sequence[tuple[Enrolment, Wake]],
     people: Mapping[int, Person] | None = None,
+    held: Held | None = None,
 ) -> Moved:
     """Move each enrolment as far as it goes now. The caller holds their locks; nothing is committed.
 
-    `people` are their profiles by id, where the caller has read them.
+    `people` are their profiles by id, where the caller has read them. `held` is what was found of the data for others
+    moved in this transaction, and learns what is found now.
     """
+    held = Held() if held is None else held
     total = Moved()
     open_moves = [_Move(enrolment, wake) for enrolment, wake in moves]
     if people is None:
@@ -65,9 +92,10 @@ def advance_all(
                 asking.append((move, outcome.questions))
             elif outcome is not None:
                 finished.append((move, outcome))
-        _answer(connection, scene, asking)
+        _answer(connection, scene, asking, held)
         changed = [(move, outcome) for move, outcome in finished if _says_something(move, outcome)]
         after = apply(connection, scene, [outcome for _, outcome in changed])
+        held.forget({move.enrolment.profile_id for move, _ in changed})
         total += _count(outcome for _, outcome in changed)
         open_moves = [move for move, _ in asking]
         for (_, outcome), enrolment in zip(changed, after, strict=True):
@@ -92,9 +120,13 @@ def _advance_one(scene: Scene, move: _Move, people: Mapping[int, Person]) -> Tra
         return _advance_one(scene, move, people)
 
 
-def _answer(connection: Connection, scene: Scene, asking: Sequence[tuple[_Move, frozenset[Question]]]) -> None:
+def _answer(
+    connection: Connection, scene: Scene, asking: Sequence[tuple[_Move, frozenset[Question]]], held: Held
+) -> None:
     wanted: list[Asking] = [(move.enrolment.profile_id, one) for move, questions in asking for one in questions]
-    answers = answer(connection, scene, wanted)
+    known = {one: found for one in wanted if (found := held.find(one)) is not None}
+    answers = known | answer(connection, scene, [one for one in wanted if one not in known])
+    held.learn(answers)
     for move, questions in asking:
         move.answers.update({one: answers[move.enrolment.profile_id, one] for one in questions})
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, or_, select
 from core.cursors import Position, get_position, latest_position, save_position
 from customers.log import LoggedEvent, read_log
 from customers.tables import customer_event
-from journeys.advancing import Moved, advance_all
+from journeys.advancing import Held, Moved, advance_all
 from journeys.answers import Scene, as_event
 from journeys.enrolments import find_enrolments, find_ids, load_enrolments
 from journeys.questions import Event
@@ -53,14 +53,18 @@ def ingest(connection: Connection, scene: Scene, limit: int = BATCH) -> Ingested
     rows, behind = read_log(connection, position, limit, scene.catalogue.event_names())
     total = Ingested()
     known = _known(connection, rows)
+    held = Held()
     for wave in _waves(scene, rows):
         new, moved = let_in(
             connection,
             scene,
             [candidate for profile_id, event in wave for candidate in at_the_door(scene, event, profile_id)],
         )
-        known |= {profile_id for profile_id, _ in wave} if new else set()
-        moved += _nudge(connection, scene, [(number, event) for number, event in wave if number in known], new)
+        if new:
+            entered = {profile_id for profile_id, _ in wave}
+            known |= entered
+            held.forget(entered)
+        moved += _nudge(connection, scene, [(number, event) for number, event in wave if number in known], new, held)
         total = Ingested(total.events, total.entered + len(new), total.moved + moved)
     is_all = len(rows) < limit
     # What the filter passed over was looked at as well: without this it would be read again at every tick.
@@ -87,7 +91,7 @@ def _waves(scene: Scene, rows: Sequence[LoggedEvent]) -> Iterator[list[tuple[int
         depth += 1
 
 
-def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event]], new: set[int]) -> Moved:
+def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event]], new: set[int], held: Held) -> Moved:
     """Tell those who are inside what happened; who has just come in knows it already."""
     events = dict(wave)
     if not events:
@@ -100,7 +104,7 @@ def _nudge(connection: Connection, scene: Scene, wave: Sequence[tuple[int, Event
         for one in inside.values()
         if one.profile_id in events
     ]
-    return advance_all(connection, scene, moves)
+    return advance_all(connection, scene, moves, held=held)
 
 
 def _concerned(connection: Connection, scene: Scene, events: dict[int, Event]) -> set[int]:

@@ -58,7 +58,7 @@ def at_local_hours(rng: np.random.Generator, seasons: Seasons, days: Floats, zon
     clock = hours * 3600 + rng.integers(0, 3600, size=len(day))
     names, index = np.unique(np.array(zones), return_inverse=True)
     first, last = int(seasons.start.timestamp()), int(seasons.end.timestamp())
-    seconds = first + day * DAY + clock - _offsets(seasons, list(names))[index, day]
+    seconds = first + day * DAY + clock - _offsets(seasons, names.tolist())[index, day]
     late = seconds >= last
     seconds[late] = last - 1 - (seconds[late] - last) % (8 * 3600)
     return np.maximum(seconds, first)
