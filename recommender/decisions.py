@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from core.bulk import among, insert_few
 from core.clock import to_micros
@@ -60,6 +60,15 @@ def find_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, Stor
         for row in connection.execute(select(offer_decision).where(among(connection, offer_decision.c.id, some))):
             found[row.id] = _stored(row)
     return found
+
+
+def find_decision(connection: Connection, number: str) -> StoredDecision | None:
+    """As `find_decisions` for one, for a page that waits."""
+    row = connection.execute(_ONE, {"number": number}).one_or_none()
+    return None if row is None else _stored(row)
+
+
+_ONE = select(offer_decision).where(offer_decision.c.id == bindparam("number"))
 
 
 def record_decisions(connection: Connection, decisions: Sequence[StoredDecision]) -> dict[str, StoredDecision]:

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, select, type_coerce
+from sqlalchemy import BigInteger, Connection, bindparam, select, type_coerce
 
 from core.bulk import among
 from core.clock import to_micros
-from customers.tables import customer_event
+from customers.tables import LineKind, OrderKind, customer_event, customer_order, order_line
 from recommender.bought import Bought, bought_nothing, read_bought
 
 BOUGHT_LATELY = timedelta(days=30)  # not offered again so soon, unless it runs out
@@ -88,6 +88,40 @@ def load_histories(connection: Connection, profile_ids: Sequence[int], now: date
     return histories
 
 
+def load_history(connection: Connection, profile_id: int, now: datetime) -> History:
+    """The history of one profile, as `load_histories` has it, for a page that waits: its statements are made once."""
+    history = History()
+    bought = connection.execute(_BOUGHT_BY_ONE, {"number": profile_id, "now": now})
+    for sku, at in bought.tuples():
+        history.bought[sku] = max(at, history.bought.get(sku, 0))
+    given = {"number": profile_id, "now": now, "lately": now - _LOOKED_AT_LATELY}
+    for name, happened, properties in connection.execute(_BROWSED_BY_ONE, given).tuples():
+        _add_event(history, name, happened, properties)
+    return history
+
+
+_BOUGHT_BY_ONE = (
+    select(order_line.c.sku, type_coerce(customer_order.c.placed_at, BigInteger))
+    .join(customer_order, order_line.c.order_id == customer_order.c.id)
+    .where(
+        customer_order.c.profile_id == bindparam("number"),
+        customer_order.c.kind == OrderKind.ORDER,
+        customer_order.c.placed_at < bindparam("now"),
+        order_line.c.kind == LineKind.PRODUCT,
+    )
+)
+_BROWSED_BY_ONE = (
+    select(customer_event.c.name, type_coerce(customer_event.c.occurred_at, BigInteger), customer_event.c.properties)
+    .where(
+        customer_event.c.profile_id == bindparam("number"),
+        customer_event.c.name.in_((*_VIEWED, *_IN_CART, *_OUT_OF_CART)),
+        customer_event.c.occurred_at >= bindparam("lately"),
+        customer_event.c.occurred_at < bindparam("now"),
+    )
+    .order_by(customer_event.c.occurred_at, customer_event.c.id)
+)
+
+
 def skus_in(properties: Mapping[str, Any]) -> Iterator[str]:
     """The products that an event names: `sku` or `product_id`, or lists of them (`items`, `products`, `skus`)."""
     for key in _SKU_KEYS:
@@ -117,17 +151,20 @@ def _add_browsing(connection: Connection, histories: Histories, now: datetime) -
         .order_by(customer_event.c.profile_id, customer_event.c.occurred_at, customer_event.c.id)
     )
     for number, name, happened, properties in connection.execute(query).tuples().all():
-        history = histories.browsing_of(number)
-        skus = list(skus_in(properties))
-        if name in _VIEWED:
-            _put_first(history.viewed, skus)
-        elif name == "cart_emptied":
-            history.cart.clear()
-        elif name in _OUT_OF_CART:
-            history.cart[:] = [sku for sku in history.cart if sku not in skus]
-        else:
-            # What was bought after it was put there has left the cart.
-            _put_first(history.cart, [sku for sku in skus if history.bought.get(sku, 0) < happened])
+        _add_event(histories.browsing_of(number), name, happened, properties)
+
+
+def _add_event(history: History, name: str, happened: int, properties: Mapping[str, Any]) -> None:
+    skus = list(skus_in(properties))
+    if name in _VIEWED:
+        _put_first(history.viewed, skus)
+    elif name == "cart_emptied":
+        history.cart.clear()
+    elif name in _OUT_OF_CART:
+        history.cart[:] = [sku for sku in history.cart if sku not in skus]
+    else:
+        # What was bought after it was put there has left the cart.
+        _put_first(history.cart, [sku for sku in skus if history.bought.get(sku, 0) < happened])
 
 
 def _put_first(listed: list[str], skus: Iterable[str]) -> None:

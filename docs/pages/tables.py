@@ -67,6 +67,7 @@ _PURPOSES = {
     "membership": "who is in a segment now",
     "segment_rank": "each person's place in a ranking",
     "segment_rank_run": "what people were ranked by, how many and when",
+    "model_card": "what the models of insights are worth, as they were when the scores were last made",
     "score": "one number a person under a name, and when it was reckoned",
     "score_run": "how often and when a score was recorded",
     "segment_refresh": "how the last refresh of a segment went",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from recommender.baskets import Baskets
 from recommender.evaluation.answers import Answers, answers_of_habit, answers_of_list, answers_of_ranking
@@ -16,7 +17,7 @@ from recommender.ranking import best_sellers
 
 OURS = "ours"
 POPULARITY = "popularity"
-HABIT = "own frequency"
+COMPANIONS = "what goes with it"
 TFIDF = "item-kNN TF-IDF"
 BM25 = "item-kNN BM25"
 ALS = "ALS-128"
@@ -38,24 +39,26 @@ def compare(
 ) -> list[SurfaceComparison]:  # fmt: skip
     """Everybody learns from `past` and answers questions about `future`; `most` of them on each surface.
 
-    Ours is ranked by `parameters` as for publishing. On the surface of replenishment it is what goes with everything
-    that was bought, and own frequency stands beside it.
+    Ours is ranked by `parameters` as for publishing. On the surface of replenishment it is the customer's own
+    frequency, by which offers of that model rank what is due, and what goes with all that was bought stands beside it.
     """
     learnt = past.baskets
     ranking = rank_by(parameters, learnt.capped(parameters.largest_basket))
     sellers = [learnt.skus[code] for code in best_sellers(learnt)]
     methods: dict[str, Callable[[Questions], Answers]] = {
-        OURS: lambda questions: answers_of_ranking(ranking, questions, sellers),
         POPULARITY: lambda questions: answers_of_list(sellers, questions),
-        HABIT: lambda questions: answers_of_habit(ranking, questions, sellers),
+        COMPANIONS: lambda questions: answers_of_ranking(ranking, questions, sellers),
         TFIDF: lambda questions: answers_of_tfidf(learnt, questions),
         BM25: lambda questions: answers_of_bm25(learnt, questions),
         ALS: lambda questions: answers_of_als(learnt, questions),
     }
-    return [
-        _compared(surface, questions_for(surface, past, future, most=most, seed=seed), learnt, methods)
-        for surface in surfaces
-    ]
+    compared = []
+    for surface in surfaces:
+        ours = answers_of_habit if surface is Surface.REPLENISHMENT else answers_of_ranking
+        questions = questions_for(surface, past, future, most=most, seed=seed)
+        named = {OURS: partial(ours, ranking, best_sellers=sellers)} | methods
+        compared.append(_compared(surface, questions, learnt, named))
+    return compared
 
 
 def _compared(
@@ -76,6 +79,6 @@ def _compared(
 
 
 def _takes_part(name: str, surface: Surface) -> bool:
-    if name == HABIT:
+    if name == COMPANIONS:
         return surface is Surface.REPLENISHMENT
     return name != ALS or has_als()

@@ -12,9 +12,9 @@ from core.runtime import Runtime
 from core.vault import Vault
 from customers.identities import lookup_of, normalise
 from customers.tables import IdentityKind, ProfileStatus, identity, profile
-from recommender.decisions import StoredDecision, StoredItem, decision_ids, find_decisions
+from recommender.decisions import StoredDecision, StoredItem, decision_ids, find_decision
 from recommender.eligibility import Withheld, is_outside
-from recommender.history import load_histories
+from recommender.history import load_history
 from recommender.offer_definition import Offer
 from recommender.offers import decide_offers
 from recommender.serving.counter import Counter, can_decide
@@ -59,12 +59,12 @@ def decide_for_visitor(
 
         def decided(cause: str) -> StoredDecision | None:
             name = decision_ids(offer.slug, cause, [number])[number]
-            standing = find_noted(name) or find_decisions(connection, [name]).get(name)
+            standing = find_noted(name) or find_decision(connection, name)
             if standing is not None:
                 return standing
             if not counter.shelf.is_whole or not can_decide(offer) or is_outside(offer, now) is not None:
                 return _ask_database(connection, runtime, offer, number, skus, cause, surface, now, counter)
-            history = load_histories(connection, [number], now)[number]
+            history = load_history(connection, number, now)
             return counter.decide(offer, number, history, skus, name=name, surface=surface, now=now)
 
         found = decided(cause)

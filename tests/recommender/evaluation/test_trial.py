@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from core.errors import InputError
 from recommender.baskets import baskets_of
-from recommender.evaluation.comparison import HABIT, OURS, POPULARITY
+from recommender.evaluation.comparison import COMPANIONS, OURS, POPULARITY
 from recommender.evaluation.purchases import read_purchases
 from recommender.evaluation.questions import Surface, ask
 from recommender.evaluation.trial import hold_trial
@@ -27,8 +27,8 @@ def test_ours_is_ahead_of_best_sellers_when_a_planted_shop_is_tried(connection: 
     assert [one.surface for one in trial.surfaces] == list(Surface)
     for compared in trial.surfaces[:2]:
         assert compared.figures[OURS].hit_rate > compared.figures[POPULARITY].hit_rate
-    assert HABIT in trial.surfaces[3].figures
-    assert HABIT not in trial.surfaces[0].figures
+    assert COMPANIONS in trial.surfaces[3].figures
+    assert COMPANIONS not in trial.surfaces[0].figures
     assert hold_trial(connection, NOW, most=200) == trial
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from recommender.choice import Level
-from recommender.history import load_histories
+from recommender.history import load_histories, load_history
 from recommender.offer_definition import Basis, Fallback, Model, Offer, Recommend, ShowLimit
 from recommender.offers import decide_offers, propose_to_nobody
 from recommender.published import Index, get_index
@@ -55,6 +55,7 @@ def test_the_counter_decides_what_the_database_decides_when_the_history_is_at_ha
             bought = tuple(chance.choice(ALL_SKUS, 3, replace=False).tolist())
             add_orders(shop, [Bought(NOW - timedelta(days=days), bought)], profile_id=number)
     histories = load_histories(shop, people, NOW)
+    assert [load_history(shop, number, NOW) for number in people] == [histories[number] for number in people]
     offers = [
         Offer("product", Recommend(count=6, holdout=Decimal(30))),
         Offer("capped", Recommend(count=9, per_category=2, exclude_owned=True)),
