@@ -263,11 +263,16 @@ def choose_products(
     )
 
 
+def code_for_all(offer: Offer, decided_at: datetime) -> tuple[str, datetime | None] | None:
+    """The code that everybody gets with what was decided then, and when it is good no more (UTC)."""
+    if offer.code is None or offer.code.static is None:
+        return None
+    return offer.code.static, offer.code_ends_at(decided_at)
+
+
 def _with_code(offer: Offer, stored: StoredDecision, shown: OfferDecision) -> OfferDecision:
-    """With the code that everybody gets, where there is one and it is good still."""
-    if offer.code is None or offer.code.static is None or not shown.items:
-        return shown
-    return structs.replace(shown, code=offer.code.static, code_ends_at=offer.code_ends_at(stored.decided_at))
+    found = code_for_all(offer, stored.decided_at) if shown.items else None
+    return structs.replace(shown, code=found[0], code_ends_at=found[1]) if found else shown
 
 
 def tell_reason(item: Candidate, catalogue: Catalogue) -> str:

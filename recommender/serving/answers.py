@@ -10,7 +10,8 @@ import msgspec
 from core.ids import content_hash
 from recommender.catalogue import Product
 from recommender.decisions import StoredDecision
-from recommender.offers import OfferItem
+from recommender.offer_definition import Offer
+from recommender.offers import OfferItem, code_for_all
 
 KEPT_SECONDS: Final = 300
 
@@ -41,13 +42,18 @@ def refusal(status: int, error: str, headers: Fields = ()) -> Answer:
     return told(status, {"error": error}, PERSONAL + headers)
 
 
-def document(placement: str, decision: StoredDecision, items: Sequence[OfferItem]) -> dict[str, Any]:
-    """What a page reads: the decision, how far down the chain it had to reach, and the products as they are now."""
+def document(placement: str, offer: Offer, decision: StoredDecision, items: Sequence[OfferItem]) -> dict[str, Any]:
+    """What a page reads: the decision, how far down the chain it had to reach, the products as they are now, and the
+    code that everybody gets.
+    """
+    found = code_for_all(offer, decision.decided_at) if items else None
+    code = {"code": found[0], "code_ends_at": found[1]} if found else {}
     return {
         "decision_id": decision.id if items else None,
         "placement": placement,
         "fallback_level": decision.fallback_level,
         "items": items,
+        **code,
     }
 
 

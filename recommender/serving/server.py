@@ -64,7 +64,7 @@ class OfferServer:
             return for_one(await self._for_nobody(stock, offer, asked))
         items = await self._shown(stock, decision)
         self.ledger.note(decision)
-        return told(200, document(asked.placement, decision, items), PERSONAL)
+        return told(200, document(asked.placement, offer, decision, items), PERSONAL)
 
     async def _for_nobody(self, stock: Stock, offer: Offer, asked: Asked) -> Answer:
         key = (asked.placement, asked.skus, asked.limit)
@@ -75,7 +75,7 @@ class OfferServer:
         counter = await self.desk.counter(stock, offer)
         decision, items = await self._proposed(counter, offer, asked)
         self.ledger.note(decision)
-        answer = shared(document(asked.placement, decision, items))
+        answer = shared(document(asked.placement, offer, decision, items))
         if offer.valid_from is None and offer.valid_to is None:
             if len(stock.answers) >= _KEPT_ANSWERS:
                 stock.answers.clear()
