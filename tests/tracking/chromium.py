@@ -101,7 +101,9 @@ class Tab:
     def _next(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self._socket.recv(timeout=_TIMEOUT_S))
         match told.get("method"):
-            case "Runtime.exceptionThrown" | "Network.loadingFailed":
+            case "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(told["params"]))
+            case "Network.loadingFailed" if not told["params"].get("canceled"):  # else the page did not want it any more
                 self.complaints.append(json.dumps(told["params"]))
             case "Log.entryAdded" if told["params"]["entry"]["level"] in ("error", "warning"):
                 self.complaints.append(told["params"]["entry"]["text"])
