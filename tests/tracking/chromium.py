@@ -36,7 +36,7 @@ _OPTIONS = (
 
 
 class Tab:
-    """One page. `complaints` are what its console and its network said went wrong."""
+    """One page. `complaints` are what its console and its network said went wrong, but no load that it gave up."""
 
     def __init__(self, socket: Connection, session: str) -> None:
         self._socket = socket
@@ -103,7 +103,7 @@ class Tab:
         match told.get("method"):
             case "Runtime.exceptionThrown":
                 self.complaints.append(json.dumps(told["params"]))
-            case "Network.loadingFailed" if not told["params"].get("canceled"):  # else the page did not want it any more
+            case "Network.loadingFailed" if not told["params"].get("canceled"):
                 self.complaints.append(json.dumps(told["params"]))
             case "Log.entryAdded" if told["params"]["entry"]["level"] in ("error", "warning"):
                 self.complaints.append(told["params"]["entry"]["text"])
