@@ -27,6 +27,7 @@ demo: $(SET_UP) ## Run the main job end to end on the example shop (DATA=orders.
 test: lint ## Lint, check types and imports, and run all tests on SQLite and PostgreSQL (ARGS="-k name")
 	@$(PYTHON_BIN)/python -m tests.databases
 	@$(PYTHON_BIN)/python -m tests.programs
+	@$(PYTHON_BIN)/python -m tests.engines
 	@$(PYTHON_BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(RERUNS) $(ARGS)
 
 bench: $(SET_UP) ## Measure (NAME=spine: runs benchmarks/spine.py; the last line is one JSON object)

@@ -31,10 +31,10 @@ class Load:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         ends = []
-        for _ in range(self.connections):
+        for place in range(self.connections):
             end = loop.create_future()
             try:
-                await loop.create_connection(partial(_Client, self, end), "127.0.0.1", self.port)
+                await loop.create_connection(partial(_Client, self, end, place), "127.0.0.1", self.port)
             except OSError:
                 break
             ends.append(end)
@@ -43,14 +43,14 @@ class Load:
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, load: Load, end: asyncio.Future[None]) -> None:
+    def __init__(self, load: Load, end: asyncio.Future[None], place: int) -> None:
         self._load = load
         self._end = end
         self._buffer = b""
         self._name: object = None
         self._loop = asyncio.get_running_loop()
         self._pause_s = load.connections / load.per_s if load.per_s else 0.0
-        self._due = self._loop.time()
+        self._due = self._loop.time() + self._pause_s * place / load.connections  # not all in the same instant
 
     def connection_made(self, transport: Any) -> None:  # uvloop's are no asyncio.Transport
         self._transport = transport

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, select
 
 from campaigns.definition import Campaign, get_campaign
 from campaigns.envelopes import Outside, build_envelope, find_sender
-from campaigns.frozen_offers import Refreshed, refresh_offers
+from campaigns.frozen_offers import Frozen, Owner, Refreshed, refresh_offers
+from campaigns.frozen_reading import Reading
 from campaigns.letter_columns import fill_columns
 from campaigns.message_context import (
     TEMPLATE_VERSION,
@@ -79,10 +80,7 @@ class _Draft:
     @property
     def reads_empty_step(self) -> bool:
         """Whether the template shows what a step of the journey chose, and nothing of that is left."""
-        gone = {f"steps.{step}.items" for step in self.empty_steps}
-        gone |= {f"offers.{self.context['steps'][step]['offer']}.items" for step in self.empty_steps}
-        gone |= {f"vars.{name}" for name, value in self.context.get("vars", {}).items() if value == []}
-        return bool(self.empty_steps) and any(variable.path in gone for variable in self.template.compiled.variables)
+        return bool(self.empty_steps) and _reading(self.template).lacks(self.empty_steps, self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +153,17 @@ class Composer:
                 if not self._shows_sealed:
                     context = declared_context(context, workspace)
                 drafts.append((row, template, campaign, context))
-        contexts = [context for *_, context in drafts]
         # Whoever reads a mail again sees what was chosen then, and not what can be had today.
-        fresh = refresh_offers(connection, contexts, now) if self._shows_sealed else list(map(Refreshed, contexts))
+        fresh = (
+            refresh_offers(
+                connection,
+                self._runtime.vault,
+                [Frozen(context, _reading(template), _owner(row)) for row, template, _, context in drafts],
+                now,
+            )
+            if self._shows_sealed
+            else [Refreshed(context) for *_, context in drafts]
+        )
         return [
             _Draft(row, template, campaign, one.context, offers_of_steps(one.context.get("steps") or {}), one.empty)
             for (row, template, campaign, _), one in zip(drafts, fresh, strict=True)
@@ -267,6 +273,15 @@ class _Sources:
         if (slug, version) not in self._templates:
             self._templates[slug, version] = load_template(self._connection, slug, version)
         return self._templates[slug, version]
+
+
+def _reading(template: PublishedTemplate) -> Reading:
+    return Reading(frozenset(variable.path for variable in template.compiled.variables))
+
+
+def _owner(row: MessageRow) -> Owner | None:
+    """Whose voucher codes the message carries; a copy for whoever made the template carries nobody's."""
+    return Owner(str(row.origin_id), row.profile_id, row.id) if row.origin_kind == OriginKind.JOURNEY else None
 
 
 def _requests(drafts: Sequence[_Draft]) -> list[OfferRequest]:

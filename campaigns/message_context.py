@@ -14,9 +14,8 @@ from campaigns.definition import Campaign
 from customers.own_events import OWN_EVENTS
 from customers.profiles import Profile
 from customers.workspace import Workspace
+from recommender.decisions import DECISION_PARAMETER
 from recommender.offers import OfferDecision, OfferItem
-
-DECISION_PARAMETER = "d"  # by which the shop tells that an order came from an offer
 
 
 def profile_context(profile: Profile) -> dict[str, Any]:
@@ -69,7 +68,14 @@ def declared_context(context: Mapping[str, Any], workspace: Workspace) -> dict[s
 
 def offer_context(decision: OfferDecision) -> dict[str, Any]:
     """`offers.<slug>`: the items in the order of their worth, each linked so that the shop can credit it."""
-    return {"decision_id": decision.id, "items": [_item(item, decision.id) for item in decision.items]}
+    ends_at = decision.code_ends_at.isoformat() if decision.code_ends_at is not None else None
+    items = [_item(item, decision.id) for item in decision.items]
+    return {"decision_id": decision.id, "items": items, **code_context(decision.code, ends_at)}
+
+
+def code_context(code: str | None, ends_at: str | None) -> dict[str, str]:
+    """What there is of a voucher code: a template that reads one where there is none fails, as it should."""
+    return {name: value for name, value in (("code", code), ("code_ends_at", ends_at)) if code and value}
 
 
 def offers_of_steps(steps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -78,7 +84,8 @@ def offers_of_steps(steps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for result in steps.values():
         if isinstance(result, Mapping) and result.get("offer") and isinstance(result.get("items"), list):
             items = [_credited(item, result.get("decision_id")) for item in result["items"]]
-            found[str(result["offer"])] = {"decision_id": result.get("decision_id"), "items": items}
+            code = code_context(result.get("code"), result.get("code_ends_at"))
+            found[str(result["offer"])] = {"decision_id": result.get("decision_id"), "items": items, **code}
     return found
 
 

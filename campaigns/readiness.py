@@ -48,6 +48,7 @@ def check_ready(connection: Connection, workspace: Workspace, campaign: Campaign
         route = _route(campaign, variant, template)
         faults += [_fault(campaign, code, message) for code, message in _complaints(workspace, route, template)]
         faults += _missing_offers(connection, campaign, template)
+        faults += _codes_of_nobody(connection, campaign, template)
         routes[variant.name] = route
     if faults:
         raise ConfigError(set(faults))
@@ -95,6 +96,22 @@ def _missing_offers(connection: Connection, campaign: Campaign, template: Publis
         _fault(campaign, "E120", f"there is no published offer '{offer}'")
         for offer in sorted(wanted)
         if find_definition(connection, "offer", offer) is None
+    ]
+
+
+def _codes_of_nobody(connection: Connection, campaign: Campaign, template: PublishedTemplate) -> list[Fault]:
+    """Codes of a pool that the template reads: a campaign has no step that would draw them."""
+    read = {variable.path for variable in template.compiled.variables if not variable.is_optional}
+    named = {slug: find_definition(connection, "offer", slug) for slug in sorted(template.offers)}
+    return [
+        _fault(
+            campaign,
+            "E123",
+            f"the template '{template.slug}' reads `offers.{slug}.code`, which a campaign cannot draw from a pool: "
+            "make it a static code, or send by a journey with an `offer` step",
+        )
+        for slug, offer in named.items()
+        if f"offers.{slug}.code" in read and offer is not None and (offer.document.get("code") or {}).get("pool")
     ]
 
 

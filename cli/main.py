@@ -25,6 +25,7 @@ from cli import (
     graph,
     import_,
     init,
+    insights,
     journeys,
     keys,
     launch,
@@ -53,6 +54,7 @@ from cli import (
     up,
     webhooks,
     why_not,
+    widget,
     write_keys,
 )
 from cli.context import Options
@@ -99,6 +101,7 @@ for module in (
     accounts,
     tasks,
     recommend,
+    insights,
     launch,
     deliver,
     letters,
@@ -115,6 +118,7 @@ for module in (
     report,
     write_keys,
     snippet,
+    widget,
     secrets_shown,
     webhooks,
     events,

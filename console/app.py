@@ -19,6 +19,7 @@ import console.rights.web
 import delivery.web
 import journeys.web
 import recommender.web
+import recommender.widget.web
 import tracking.web
 from campaigns.transactional.accept import accept_messages
 from campaigns.transactional.request import Submission
@@ -30,6 +31,7 @@ from customers.workspace import get_workspace
 from delivery.intake import Callback, store_callbacks
 from journeys.entries.requests import Submission as EntrySubmission
 from journeys.entries.requests import accept_entries
+from recommender.serving.server import OfferServer
 from tracking.ingestion.group_commit import Ingestion
 from tracking.ingestion.records import create_ingestion
 from tracking.mail_leaving import leaving_by_mail
@@ -41,6 +43,7 @@ def create_app(runtime: Runtime) -> Starlette:
     callbacks: Ingestion[Callback] = Ingestion(runtime.database, store_callbacks(runtime, leaving_by_mail(runtime)))
     messages: Ingestion[Submission] = Ingestion(runtime.database, accept_messages(runtime))
     entries: Ingestion[EntrySubmission] = Ingestion(runtime.database, accept_entries(runtime))
+    offers = OfferServer(runtime)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -49,10 +52,12 @@ def create_app(runtime: Runtime) -> Starlette:
         callbacks.start()
         messages.start()
         entries.start()
+        offers.start()
         try:
             yield
         finally:
             # All wait until what was accepted is stored.
+            await offers.close()
             await run_in_threadpool(entries.stop)
             await run_in_threadpool(messages.stop)
             await run_in_threadpool(callbacks.stop)
@@ -76,7 +81,8 @@ def create_app(runtime: Runtime) -> Starlette:
             *delivery.web.routes(runtime, callbacks.submit),
             *campaigns.web.routes(runtime, messages.submit),
             *journeys.web.routes(runtime, entries.submit),
-            *recommender.web.routes(runtime),
+            *recommender.web.routes(runtime, offers),
+            *recommender.widget.web.routes(),
             *console.profile_web.routes(runtime),
             *console.rights.web.routes(runtime),
             *console.asset_store.routes(runtime.settings),

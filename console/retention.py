@@ -25,7 +25,7 @@ from customers.touches import TouchKind, prune_touches, touch
 from customers.workspace import Workspace, get_workspace
 from delivery.tables import delivery_event, message
 from journeys.tables import enrolment, entry_refusal
-from recommender.tables import offer_decision
+from recommender.tables import offer_code, offer_decision
 from segments.mark import find_mark
 from tracking.events.quarantine import destroy_old_day_keys
 from tracking.pages.signing_up.taking import delete_unconfirmed
@@ -97,6 +97,14 @@ SWEEPS: Final = (
         "offers parted from their person",
         offer_decision.c.profile_id.is_not(None),
         {"profile_id": None, "origin_profile_id": None},
+    ),
+    Sweep(
+        "offers",
+        offer_code,
+        offer_code.c.drawn_at,
+        "voucher codes parted from their person",
+        offer_code.c.profile_id.is_not(None),
+        {"profile_id": None, "origin_profile_id": None, "code": None},
     ),
     Sweep(
         "journeys",

@@ -316,6 +316,7 @@ product = Table(
     Column("is_replenishable", Boolean, nullable=False, default=False),
     Column("attributes", Document, nullable=False, default=dict),
     Column("updated_at", Instant, nullable=False),
+    Index("ix_product_updated_at", "updated_at"),
     info=IMPERSONAL,
 )
 

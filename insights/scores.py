@@ -75,6 +75,14 @@ def forget_score(connection: Connection, name: str) -> int:
     return len(had)
 
 
+def forget_others(connection: Connection, name: str, now: datetime) -> int:
+    """Forget the score `name` of whoever got none in the recording of `now`; they are touched. Answers how many."""
+    old = delete(score).where(score.c.name == name, score.c.computed_at < now)
+    had = sorted(connection.scalars(old.returning(score.c.profile_id)))
+    touch(connection, had)
+    return len(had)
+
+
 def find_score(connection: Connection, name: str, profile_id: int) -> Score | None:
     """The score of one person, however old."""
     query = select(score.c.name, score.c.value, score.c.computed_at)

@@ -20,6 +20,7 @@ from customers.tasks import NewTask, TaskOrigin, create_tasks
 from delivery.outbox import NewMessage, cancel_messages, enqueue
 from delivery.tables import MessageKind, OriginKind
 from journeys.answers import Scene
+from journeys.carrying.codes import follow_codes
 from journeys.carrying.draws import note_draws
 from journeys.carrying.lists import change_lists
 from journeys.carrying.offers import decide_step_offers
@@ -67,6 +68,7 @@ def apply(connection: Connection, scene: Scene, transitions: Sequence[Transition
         cancel_messages(connection, owner.uid, now, cancelled.reason)
     if queued := caused.of(EnqueueMessage):
         enqueue(connection, vault, [_message(scene, owner, item) for owner, item in queued], now)
+    follow_codes(connection, scene, transitions)
     _set_timers(connection, transitions)
     _set_waits(connection, caused)
     _assign(connection, caused)

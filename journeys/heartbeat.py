@@ -28,9 +28,12 @@ from delivery.housekeeping import has_due, settle_broken_off
 from delivery.providers.registry import Transports, create_transports
 from delivery.silence import watch_silence
 from delivery.worker import DeliveryWorker
+from journeys.carrying.codes import settle_open_codes
 from journeys.rhythms import read_rhythms
 from journeys.succession import follow_merges
 from journeys.tick import tick
+from recommender.codes.alarm import watch_pools
+from recommender.mail_impressions import note_mail_impressions
 from segments.following import follow
 from tracking.attribution import credit_orders
 from tracking.engagement import settle_engagement
@@ -161,10 +164,12 @@ class Heart:
             _Part("journeys", self._advance),
             _Part("messages", self._deliver),
             _Part("opens and clicks", self._settle),
+            _Part("offers in messages", self._note_offers, _MINUTE),
             _Part("events out", self._hand_out),
             _Part("orders", self._credit, _MINUTE),
             _Part("launches", self._finish, _MINUTE),
             _Part("broken-off messages", self._settle_broken_off, _MINUTE),
+            _Part("voucher codes", self._watch_codes, _MINUTE),
             _Part("silence", self._listen, _MINUTE),
         )
 
@@ -229,6 +234,13 @@ class Heart:
         self.tally.counts["opens and clicks weighed"] += settled
         return settled == _ACTS_AT_ONCE
 
+    def _note_offers(self, now: datetime) -> bool:
+        runtime = self._runtime
+        workspace = self._known_workspace(now)
+        with runtime.database.transaction() as connection:
+            noted = note_mail_impressions(connection, runtime.vault, workspace, now, limit=_ACTS_AT_ONCE)
+        return noted == _ACTS_AT_ONCE
+
     def _known_workspace(self, now: datetime) -> Workspace:
         if self._workspace is None or now - self._workspace[1] >= _MINUTE:
             with self._runtime.database.read() as connection:
@@ -256,6 +268,12 @@ class Heart:
         with self._runtime.database.transaction() as connection:
             settled_count = settle_broken_off(connection, self._runtime.vault, now)
         self.tally.counts["messages whose sending was broken off"] += settled_count
+        return False
+
+    def _watch_codes(self, now: datetime) -> bool:
+        with self._runtime.database.transaction() as connection:
+            self.tally.counts["voucher codes returned"] += settle_open_codes(connection, now)
+            watch_pools(connection, now)
         return False
 
     def _listen(self, now: datetime) -> bool:

@@ -30,13 +30,13 @@ from journeys.enrolments import load_enrolments
 from journeys.tables import EnrolmentStatus, bandit_draw, enrolment, event_wait
 from journeys.tick import LOCK
 from journeys.transition import Ended, EndReason, Succeeded
-from recommender.tables import offer_decision
+from recommender.tables import offer_code, offer_decision
 from tracking.tables import engagement_event
 
 CURSOR: Final = "succession"
 _BATCH: Final = 500
 _WORTH_SAVING: Final = 1_000  # so many events without a merge among them are rather read again than noted one by one
-_TABLES = (message, engagement_event, offer_decision, bandit_draw)
+_TABLES = (message, engagement_event, offer_decision, offer_code, bandit_draw)
 _LIVE = enrolment.c.status != EnrolmentStatus.ENDED.value
 
 

@@ -7,10 +7,11 @@ steps would have found out is made up where nobody stands for it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import Connection, select
 
 from campaigns.preview import SAMPLES, preview_template, propose
@@ -23,11 +24,13 @@ from customers.log import logged_event, open_properties
 from customers.tables import IdentityKind, customer_event
 from customers.workspace import Workspace, get_workspace
 from delivery.providers.transport import Transport
+from journeys.carrying.codes import SAMPLE
 from journeys.steps.contract import iter_steps
 from journeys.steps.values import fill
 from journeys.wording.entries import entries_of
 from journeys.wording.steps import MESSAGES, Data, name_of, step_data, templates_of, verb_of
 from journeys.wording.versions import Version, get_version
+from recommender.offer_definition import get_offer
 
 _CHANNELS = {"email": IdentityKind.EMAIL, "sms": IdentityKind.PHONE}
 _LONGEST_MARK = 40
@@ -171,8 +174,11 @@ def _offered(connection: Connection, said: Any, profile_id: int | None, now: dat
     for slug in slugs:
         decision = propose(connection, slug, profile_id, "email", now)
         if decision.items:
-            items = [asdict(item) for item in decision.items[:count]]
-            return {"items": items, "offer": slug, "decision_id": decision.id}
+            items = [structs.asdict(item) for item in decision.items[:count]]
+            code = SAMPLE if get_offer(connection, slug).pool is not None else decision.code
+            ends_at = decision.code_ends_at.isoformat() if decision.code_ends_at is not None else None
+            named = {"offer": slug, "decision_id": decision.id}
+            return {"items": items, **named, "code": code, "code_ends_at": ends_at}
     return {"items": []}
 
 

@@ -7,9 +7,11 @@ products it holds and not how many of each. Nothing is counted here.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +82,18 @@ class Baskets:
 
 
 def baskets_of(orders: Iterable[tuple[int, Iterable[str]]]) -> Baskets:
-    """Baskets from (microseconds since 1970, skus) of each order."""
-    placed_at, rows, names = array("q"), array("q"), []
-    for row, (at, skus) in enumerate(orders):
-        placed_at.append(at)
-        for sku in skus:
-            rows.append(row)
-            names.append(sku)
-    return _assembled(placed_at, rows, names)
+    """Baskets from (microseconds since 1970, skus) of each order; `orders` may be a stream."""
+    placed_at, sizes = array("q"), array("q")
+
+    def each() -> Iterator[Collection[str]]:
+        for at, skus in orders:
+            held = skus if isinstance(skus, list | tuple) else tuple(skus)
+            placed_at.append(at)
+            sizes.append(len(held))
+            yield held
+
+    skus, items = numbered(chain.from_iterable(each()))
+    return _assembled(placed_at, np.repeat(np.arange(len(sizes)), np.asarray(sizes)), skus, items)
 
 
 def read_baskets(connection: Connection, *, start: datetime | None = None, end: datetime | None = None) -> Baskets:
@@ -126,7 +132,7 @@ def read_baskets(connection: Connection, *, start: datetime | None = None, end: 
             rows.append(len(placed_at) - 1)
             names.append(sku)
         if len(page) < _PAGE_LINES:
-            return _assembled(placed_at, rows, names)
+            return _assembled(placed_at, np.asarray(rows, dtype=np.int64), *numbered(names))
         line_no = page[-1].line_no
 
 
@@ -135,19 +141,28 @@ def instant_of(at: datetime) -> int:
     return to_micros(at)
 
 
-def _assembled(placed_at: array[int], rows: array[int], names: Sequence[str]) -> Baskets:
-    skus = tuple(sorted(set(names)))
-    codes = {sku: code for code, sku in enumerate(skus)}
-    items = np.fromiter((codes[name] for name in names), dtype=np.int64, count=len(names))
+def numbered(names: Iterable[str]) -> tuple[tuple[str, ...], Int64s]:
+    """The different names, sorted, and the position among them of each name."""
+    codes: defaultdict[str, int] = defaultdict()
+    codes.default_factory = codes.__len__  # a new name takes the next number, without a line of Python for each
+    first_seen = np.fromiter(map(codes.__getitem__, names), dtype=np.int64)
+    skus = tuple(sorted(codes))
+    place = np.empty(len(skus), dtype=np.int64)
+    place[[codes[sku] for sku in skus]] = np.arange(len(skus))
+    return skus, place[first_seen]
+
+
+def _assembled(placed_at: array[int], rows: Int64s, skus: tuple[str, ...], items: Int64s) -> Baskets:
     width = max(len(skus), 1)
-    key = np.unique(np.asarray(rows, dtype=np.int64) * width + items)
-    sizes = np.bincount(key // width, minlength=len(placed_at))
-    return Baskets(
-        skus,
-        _starts(sizes),
-        (key % width).astype(np.int32),
-        np.asarray(placed_at, dtype=np.int64),
-    )
+    key = rows * width + items
+    if len(placed_at) * width < 2**32:
+        key = key.astype(np.uint32)  # sorts twice as fast
+    key.sort()
+    if len(key):
+        key = key[np.concatenate([[True], key[1:] != key[:-1]])]
+    row, item = np.divmod(key, width)
+    sizes = np.bincount(row, minlength=len(placed_at))
+    return Baskets(skus, _starts(sizes), item.astype(np.int32), np.asarray(placed_at, dtype=np.int64))
 
 
 def _starts(sizes: Int32s | Int64s) -> Int32s:

@@ -15,6 +15,7 @@ from enum import StrEnum
 class Level(StrEnum):
     """Where in the chain a product was found; of a whole offer, the furthest that was needed."""
 
+    REPLENISHMENT = "replenishment"
     RULES = "rules"
     CATEGORY = "category"
     BESTSELLERS = "bestsellers"

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, Row, bindparam, select
 
-from core.database import batches, insert_ignore
-from core.ids import derived_id
+from core.bulk import among, insert_few
+from core.clock import to_micros
+from core.database import batches
+from core.ids import derived_ids
 from recommender.choice import Level
 from recommender.tables import offer_decision
 
-_BATCH = 500
+DECISION_PARAMETER = "d"  # of every link of an offer: by it the shop tells where an order came from
+
+_BATCH = 5_000
+_COLUMNS = (
+    "id", "offer", "surface", "profile_id", "is_holdout", "rule_set_id", "fallback_level", "items", "decided_at",
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class StoredItem:
+class StoredItem(Struct, frozen=True, gc=False):  # made by the hundred thousand for one mail
     """One product of a decision, as it was explained at the time."""
 
     sku: str
@@ -26,8 +33,7 @@ class StoredItem:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDecision:
+class StoredDecision(Struct, frozen=True, gc=False):
     """One row of `offer_decision`; `profile_id` is None where nobody is known."""
 
     id: str
@@ -41,43 +47,52 @@ class StoredDecision:
     decided_at: datetime
 
 
-def decision_id(offer: str, key: str, profile_id: int) -> str:
-    """The id of what is decided for a profile by one cause, such as a launch, a step run, a page view."""
-    return derived_id("offer_decision", offer, key, profile_id)
+def decision_ids(offer: str, key: str, profile_ids: Sequence[int]) -> dict[int, str]:
+    """The id of what is decided for each profile by one cause, such as a launch, a step run, a page view."""
+    ids = derived_ids(("offer_decision", offer, key), profile_ids)
+    return dict(zip(profile_ids, ids, strict=True))
 
 
 def find_decisions(connection: Connection, ids: Sequence[str]) -> dict[str, StoredDecision]:
     """Those of `ids` that were decided before."""
     found = {}
     for some in batches(ids, _BATCH):
-        for row in connection.execute(select(offer_decision).where(offer_decision.c.id.in_(some))):
+        for row in connection.execute(select(offer_decision).where(among(connection, offer_decision.c.id, some))):
             found[row.id] = _stored(row)
     return found
+
+
+def find_decision(connection: Connection, number: str) -> StoredDecision | None:
+    """As `find_decisions` for one, for a page that waits."""
+    row = connection.execute(_ONE, {"number": number}).one_or_none()
+    return None if row is None else _stored(row)
+
+
+_ONE = select(offer_decision).where(offer_decision.c.id == bindparam("number"))
 
 
 def record_decisions(connection: Connection, decisions: Sequence[StoredDecision]) -> dict[str, StoredDecision]:
     """Store what was not decided before and answer what stands: somebody else may have been first."""
     standing: dict[str, StoredDecision] = {}
     for some in batches(decisions, _BATCH):
-        new = insert_ignore(connection, offer_decision, [_row(one) for one in some], returning=["id"])
-        mine = {number for (number,) in new}
+        mine = set(insert_few(connection, offer_decision, _COLUMNS, [_row(one) for one in some], returning="id"))
         standing |= {one.id: one for one in some if one.id in mine}
         standing |= find_decisions(connection, [one.id for one in some if one.id not in mine])
     return standing
 
 
-def _row(decision: StoredDecision) -> Mapping[str, Any]:
-    return {
-        "id": decision.id,
-        "offer": decision.offer,
-        "surface": decision.surface,
-        "profile_id": decision.profile_id,
-        "is_holdout": decision.is_holdout,
-        "rule_set_id": decision.rule_set_id,
-        "fallback_level": decision.fallback_level,
-        "items": [{"sku": item.sku, "reason": item.reason, "score": item.score} for item in decision.items],
-        "decided_at": decision.decided_at,
-    }
+def _row(decision: StoredDecision) -> tuple[Any, ...]:
+    return (
+        decision.id,
+        decision.offer,
+        decision.surface,
+        decision.profile_id,
+        decision.is_holdout,
+        decision.rule_set_id,
+        decision.fallback_level,
+        msgspec.json.encode(decision.items).decode(),
+        to_micros(decision.decided_at),
+    )
 
 
 def _stored(row: Row[Any]) -> StoredDecision:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, union
 
+from core.bulk import among
 from core.vault import Vault
 from customers.tables import ProfileStatus, profile
 from customers.workspace import get_workspace
+from delivery.tables import message
 from recommender.offer_definition import Offer, ShowLimit
 from recommender.tables import offer_decision, offer_impression
 from segments.definition import load_segments, rules_of
@@ -38,7 +40,7 @@ def find_withheld(
     now: datetime,
     vault: Vault | None = None,
 ) -> dict[int, Withheld]:
-    """Those of at most some hundred profiles to whom the offer is not shown, and why; the others may see it."""
+    """Those of at most some thousand profiles to whom the offer is not shown, and why; the others may see it."""
     outside = is_outside(offer, now)
     if outside is not None:
         return dict.fromkeys(profile_ids, outside)
@@ -59,7 +61,7 @@ def find_barred(connection: Connection, profile_ids: Sequence[int]) -> dict[int,
     neither anew nor what was chosen before.
     """
     query = select(profile.c.id, profile.c.objected_at).where(
-        profile.c.id.in_(profile_ids), profile.c.status == ProfileStatus.ACTIVE
+        among(connection, profile.c.id, profile_ids), profile.c.status == ProfileStatus.ACTIVE
     )
     active = dict(connection.execute(query).tuples().all())
     barred = {number: Withheld.NO_PROFILE for number in profile_ids if number not in active}
@@ -87,20 +89,30 @@ def _fitting(
 def _shown_often(
     connection: Connection, slug: str, limit: ShowLimit, profile_ids: Sequence[int], now: datetime
 ) -> set[int]:
-    showings = func.count(offer_impression.c.decision_id.distinct())
-    query = (
-        select(offer_decision.c.profile_id)
-        .join(offer_impression, offer_impression.c.decision_id == offer_decision.c.id)
+    """Those who have had enough: an answer counts once that was seen on a page, and once that was sent in a message."""
+    decision, since = offer_decision.c, now - limit.per
+    ours = [decision.offer == slug] + ([decision.surface == limit.channel] if limit.channel is not None else [])
+    seen = (
+        select(decision.profile_id, decision.id)
+        .join(offer_impression, offer_impression.c.decision_id == decision.id)
         .where(
-            offer_decision.c.profile_id.in_(profile_ids),
-            offer_decision.c.offer == slug,
+            *ours,
+            among(connection, decision.profile_id, profile_ids),
             offer_impression.c.kind == "shown",
-            offer_impression.c.occurred_at >= now - limit.per,
+            offer_impression.c.occurred_at >= since,
             offer_impression.c.occurred_at < now,
         )
-        .group_by(offer_decision.c.profile_id)
-        .having(showings >= limit.shows)
     )
-    if limit.channel is not None:
-        query = query.where(offer_decision.c.surface == limit.channel)
-    return {number for number in connection.execute(query).scalars() if number is not None}
+    sent = (
+        select(message.c.profile_id, decision.id)
+        .join(offer_decision, decision.id == message.c.decision_id)
+        .where(
+            *ours,
+            among(connection, message.c.profile_id, profile_ids),
+            message.c.sent_at >= since,
+            message.c.sent_at < now,
+        )
+    )
+    showing = union(seen, sent).subquery()  # each decision once, however often it was seen
+    query = select(showing.c.profile_id).group_by(showing.c.profile_id).having(func.count() >= limit.shows)
+    return set(connection.execute(query).scalars())

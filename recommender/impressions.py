@@ -26,16 +26,21 @@ class ImpressionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewImpression:
-    """One product of a decision was shown or clicked; without `sku`, the offer as a whole."""
+    """One product of a decision was shown or clicked; without `sku`, the offer as a whole.
+
+    `view` tells the showings of an answer apart that many people are given.
+    """
 
     decision_id: str
     kind: ImpressionKind
     sku: str | None
     occurred_at: datetime
+    view: str = ""
 
     @property
     def key(self) -> str:
-        return f"offer_{self.kind}:{self.decision_id}:{self.sku or ''}"
+        key = f"offer_{self.kind}:{self.decision_id}:{self.sku or ''}"
+        return f"{key}:{self.view}" if self.view else key
 
 
 def record_impressions(

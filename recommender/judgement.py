@@ -1,7 +1,7 @@
-"""Whether a new rule set may take the place of the one in force.
+"""Whether a new rule set may take the place of the one in force, and how its pairs are weighted.
 
-Judged on the latest baskets, of which the judged ranking has seen none; the ranking that is published afterwards has
-learnt from them as well.
+Weights are chosen on baskets that come before the ones that judge. Those are the latest baskets, of which the judged
+ranking has seen none; the ranking that is published afterwards has learnt from them as well.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import numpy as np
 from sqlalchemy import Connection
 
 from recommender.baskets import Baskets, instant_of
-from recommender.evaluation import Questions, ask, hits_of_list, hits_of_ranking, is_worse
+from recommender.evaluation.answers import answers_of_list, answers_of_ranking
+from recommender.evaluation.figures import hits, is_worse
+from recommender.evaluation.questions import Questions, ask
+from recommender.evaluation.weighing import choose_weights
 from recommender.parameters import RuleParameters, stored_parameters
 from recommender.published import find_published, load_ranking
-from recommender.ranking import Pairs, Ranking, best_sellers, count_pairs, rank_items
+from recommender.ranking import Pairs, Ranking, Weights, best_sellers, count_pairs, rank_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def judge(connection: Connection, baskets: Baskets, parameters: RuleParameters) 
     that the new one learns from.
     """
     in_force = find_published(connection)
-    usual = int(np.quantile(baskets.placed_at, 1 - parameters.held_out)) if len(baskets) else 0
+    usual = _cut(baskets, parameters.held_out)
     if in_force is not None:
         past, questions = _parted(baskets, max(usual, instant_of(in_force.mined_at)))
         if questions.count >= parameters.least_questions:
@@ -53,15 +56,39 @@ def judge(connection: Connection, baskets: Baskets, parameters: RuleParameters) 
     return _compared(parameters, past, questions, rival)
 
 
+def before_judging(baskets: Baskets, parameters: RuleParameters) -> Baskets:
+    """The baskets that no judgement asks about."""
+    return baskets.where(baskets.placed_at < _cut(baskets, parameters.held_out))
+
+
+def weigh(baskets: Baskets, parameters: RuleParameters) -> Weights:
+    """The weights that the parameters name; where they name none, those that complete the latest of `baskets` best.
+
+    Too few baskets choose nothing: the usual weights stay.
+    """
+    if parameters.weights is not None:
+        return parameters.weights
+    past, questions = _parted(baskets, _cut(baskets, parameters.held_out))
+    if questions.count < parameters.least_questions:
+        return Weights()
+    return choose_weights(past, questions, parameters)
+
+
 def rank_by(parameters: RuleParameters, baskets: Baskets, pairs: Pairs | None = None) -> Ranking:
     """The ranking of `baskets` that these parameters ask for; `pairs` where they were counted already."""
+    weights = parameters.weights or Weights()
     return rank_items(
         baskets,
-        pairs or count_pairs(baskets),
+        pairs or count_pairs(baskets, weights.basket),
+        weights,
         width=parameters.companions,
         min_lift=parameters.min_lift,
         min_count=parameters.min_together,
     )
+
+
+def _cut(baskets: Baskets, held_out: float) -> int:
+    return int(np.quantile(baskets.placed_at, 1 - held_out)) if len(baskets) else 0
 
 
 def _parted(baskets: Baskets, cut: int) -> tuple[Baskets, Questions]:
@@ -73,9 +100,9 @@ def _parted(baskets: Baskets, cut: int) -> tuple[Baskets, Questions]:
 
 def _compared(parameters: RuleParameters, past: Baskets, questions: Questions, in_force: Ranking | None) -> Evaluation:
     sellers = [past.skus[code] for code in best_sellers(past)]
-    ours = hits_of_ranking(rank_by(parameters, past), questions, sellers)
-    theirs = None if in_force is None else hits_of_ranking(in_force, questions, sellers)
-    plain = hits_of_list(sellers, questions)
+    ours = hits(answers_of_ranking(rank_by(parameters, past), questions, sellers), questions)
+    theirs = None if in_force is None else hits(answers_of_ranking(in_force, questions, sellers), questions)
+    plain = hits(answers_of_list(sellers, questions), questions)
     rate, usual = float(ours.mean()), float(plain.mean())
     replaced = None if theirs is None else float(theirs.mean())
     asked = f"of {questions.count:,} baskets that they had not seen"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import sqrt
+from decimal import Decimal
+from math import erfc, sqrt
 
 from sqlalchemy import BigInteger, Connection, and_, func, select, type_coerce
 
@@ -17,18 +18,24 @@ from recommender.credit import OfferCredit, credit_of
 from recommender.tables import offer_decision
 
 _NORMAL_95 = 1.959963984540054
+_SUSPICIOUS = 0.001
 _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One side of the comparison; `revenue` and its squares are in minor units."""
+    """One side of the comparison; `revenue` and its squares are in minor units, squares are summed over people."""
 
     profile_count: int = 0
     buyer_count: int = 0
     order_count: int = 0
     revenue: int = 0
     revenue_squares: float = 0.0
+    order_squares: float = 0.0
+
+    @property
+    def mean_orders(self) -> float:
+        return self.order_count / self.profile_count if self.profile_count else 0.0
 
     @property
     def buyer_share(self) -> float:
@@ -52,12 +59,17 @@ class Difference:
         """Whether zero lies outside the interval."""
         return self.low > 0 or self.high < 0
 
+    def times(self, count: int) -> Difference:
+        return Difference(self.value * count, self.low * count, self.high * count)
+
 
 @dataclass(frozen=True, slots=True)
 class OfferLift:
-    """`buyers` is a difference of shares (0 to 1), `revenue` one of minor units a profile; None with an empty arm.
+    """`buyers` is a difference of shares (0 to 1), `orders` one of orders a profile and `revenue` one of minor units a
+    profile; None with an arm of fewer than two.
 
-    `credit` is what came from the offer by its links, caused by it or not.
+    `credit` is what came from the offer by its links, caused by it or not. `odd_split` is the chance of arms as unequal
+    as these, given where it is below 0.1 %: then something else than chance made them, and nothing is proved.
     """
 
     offer: str
@@ -66,8 +78,20 @@ class OfferLift:
     treated: Arm
     held_out: Arm
     buyers: Difference | None
+    orders: Difference | None
     revenue: Difference | None
     credit: OfferCredit
+    odd_split: float | None = None
+
+    @property
+    def extra_orders(self) -> Difference | None:
+        """The orders that the offer caused among all who were treated."""
+        return self.orders.times(self.treated.profile_count) if self.orders is not None else None
+
+    @property
+    def extra_revenue(self) -> Difference | None:
+        """The money that the offer brought in from all who were treated, in minor units."""
+        return self.revenue.times(self.treated.profile_count) if self.revenue is not None else None
 
 
 def measure_lift(
@@ -78,10 +102,12 @@ def measure_lift(
     end: datetime,
     currency: str,
     window: timedelta = timedelta(days=7),
+    holdout: Decimal | None = None,
 ) -> OfferLift:
     """The lift of one offer over the profiles it was first decided for in `[start, end)`.
 
-    An order counts when it was placed within `window` after that decision, in `currency`.
+    An order counts when it was placed within `window` after that decision, in `currency`. With `holdout`, the
+    percentage that should be held out, arms that chance would hardly have made are told.
     """
     first = (
         select(
@@ -128,9 +154,11 @@ def measure_lift(
         window,
         treated,
         held_out,
-        difference_of_shares(treated, held_out) if comparable else None,
-        difference_of_means(treated, held_out) if comparable else None,
-        credit_of(connection, offer, start=start, end=end, currency=currency, window=window),
+        buyers=difference_of_shares(treated, held_out) if comparable else None,
+        orders=difference_of_orders(treated, held_out) if comparable else None,
+        revenue=difference_of_means(treated, held_out) if comparable else None,
+        credit=credit_of(connection, offer, start=start, end=end, currency=currency, window=window),
+        odd_split=_odd_split(treated, held_out, holdout),
     )
 
 
@@ -153,10 +181,38 @@ def difference_of_shares(treated: Arm, held_out: Arm) -> Difference:
 
 
 def difference_of_means(treated: Arm, held_out: Arm) -> Difference:
-    """m1 - m2 ± 1.96 · sqrt(s1²/n1 + s2²/n2): Welch's (1947) standard error with the normal approximation."""
-    value = treated.mean_revenue - held_out.mean_revenue
-    width = _NORMAL_95 * sqrt(_variance(treated) / treated.profile_count + _variance(held_out) / held_out.profile_count)
-    return Difference(value, value - width, value + width)
+    """Revenue: m1 - m2 ± 1.96 · sqrt(s1²/n1 + s2²/n2), Welch's (1947) standard error with the normal approximation."""
+    return _welch(
+        (treated.profile_count, treated.revenue, treated.revenue_squares),
+        (held_out.profile_count, held_out.revenue, held_out.revenue_squares),
+    )
+
+
+def difference_of_orders(treated: Arm, held_out: Arm) -> Difference:
+    """Orders a profile, compared as money is."""
+    return _welch(
+        (treated.profile_count, treated.order_count, treated.order_squares),
+        (held_out.profile_count, held_out.order_count, held_out.order_squares),
+    )
+
+
+def odd_split(treated: int, held_out: int, expected: float | None) -> float | None:
+    """The chance of arms at least so unequal when `expected` people are to be held out, where it is below 0.1 %
+    (Pearson's chi-square with one degree of freedom).
+    """
+    everybody = treated + held_out
+    if expected is None or not 0 < expected < everybody:
+        return None
+    distance = (held_out - expected) ** 2
+    chance = erfc(sqrt((distance / expected + distance / (everybody - expected)) / 2))
+    return chance if chance < _SUSPICIOUS else None
+
+
+def _odd_split(treated: Arm, held_out: Arm, holdout: Decimal | None) -> float | None:
+    if holdout is None:
+        return None
+    everybody = treated.profile_count + held_out.profile_count
+    return odd_split(treated.profile_count, held_out.profile_count, everybody * float(holdout) / 100)
 
 
 def _with(arm: Arm, order_count: int, revenue: int) -> Arm:
@@ -166,6 +222,7 @@ def _with(arm: Arm, order_count: int, revenue: int) -> Arm:
         arm.order_count + order_count,
         arm.revenue + revenue,
         arm.revenue_squares + float(revenue) ** 2,
+        arm.order_squares + float(order_count) ** 2,
     )
 
 
@@ -178,6 +235,14 @@ def _wilson(successes: int, trials: int) -> tuple[float, float]:
     return (middle - spread) / scale, (middle + spread) / scale
 
 
-def _variance(arm: Arm) -> float:
-    squares = arm.revenue_squares - arm.profile_count * arm.mean_revenue**2
-    return max(squares, 0.0) / (arm.profile_count - 1)
+def _welch(one: tuple[int, float, float], other: tuple[int, float, float]) -> Difference:
+    """Of two sides, each as count, sum and sum of squares."""
+    (first, spread), (second, other_spread) = (_mean(*side) for side in (one, other))
+    value, width = first - second, _NORMAL_95 * sqrt(spread + other_spread)
+    return Difference(value, value - width, value + width)
+
+
+def _mean(count: int, total: float, squares: float) -> tuple[float, float]:
+    """The mean and the square of its standard error."""
+    mean = total / count
+    return mean, max(squares - count * mean**2, 0.0) / (count - 1) / count

@@ -51,6 +51,7 @@ class Model(StrEnum):
 
     ITEM_ITEM = "item_item"
     BESTSELLERS = "bestsellers"
+    REPLENISHMENT = "replenishment"  # what the person buys again and again and may need now
 
 
 class Basis(StrEnum):
@@ -98,6 +99,18 @@ class ShowLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """The voucher that goes with the offer: one of its own from a pool for each person, or the same for all.
+
+    It is good for `expires_after` from the moment it is drawn; None: as long as the offer.
+    """
+
+    pool: str | None = None
+    static: str | None = None
+    expires_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """Something proposed to somebody, in `[valid_from, valid_to)`, to those whom `eligible` fits (None: everybody)."""
 
@@ -111,6 +124,18 @@ class Offer:
     priority: int = _DEFAULT_PRIORITY
     is_live: bool = True
     content: Mapping[str, Any] = field(default_factory=dict)
+    code: Code | None = None
+
+    @property
+    def pool(self) -> str | None:
+        """The pool of which each person gets a code of their own, if so."""
+        return self.code.pool if self.code is not None else None
+
+    def code_ends_at(self, drawn_at: datetime) -> datetime | None:
+        """When a code drawn at `drawn_at` is good no more: never, where neither it nor the offer ends."""
+        length = self.code.expires_after if self.code is not None else None
+        ends = [end for end in (drawn_at + length if length else None, self.valid_to) if end is not None]
+        return min(ends, default=None)
 
 
 def parse_offer(located: Located, workspace: Workspace | None = None) -> tuple[Offer | None, list[Fault]]:
@@ -156,10 +181,7 @@ def _read(
     start, end = (_instant(valid.get(key), zone) for key in ("from", "to"))
     if start is not None and end is not None and start >= end:
         report("E133", ("valid", "to"), "the offer ends before it begins", "write a later date")
-    if document.get("code"):
-        report(
-            "E160", ("code",), "voucher codes are known and do not work yet", "leave `code` out for now", at_key=True
-        )
+    code = _code(document["code"], report) if "code" in document else None
     if has_errors(faults):
         return None, faults
     offer = Offer(
@@ -176,6 +198,7 @@ def _read(
         priority=document.get("priority", _DEFAULT_PRIORITY),
         is_live=document.get("status", "live") == "live",
         content=document.get("content") or {},
+        code=code,
     )
     return offer, faults
 
@@ -204,6 +227,17 @@ def _recommend(document: Mapping[str, Any], report: Report) -> Recommend:
         per_category=document.get("per_category"),
         holdout=Decimal(holdout),
     )
+
+
+def _code(document: Mapping[str, Any], report: Report) -> Code | None:
+    pool, static = (str(document.get(key) or "").strip() or None for key in ("pool", "static"))
+    if (pool is None) == (static is None):
+        message = "nothing says which code is meant" if pool is None else "an offer has one kind of code"
+        code = "E101" if pool is None else "E103"
+        report(code, ("code",), message, "write either `pool: NAME` or `static: CODE`", at_key=True)
+        return None
+    length = document.get("expires_after")
+    return Code(pool, static, parse_duration(length).as_elapsed() if length is not None else None)
 
 
 def _word(document: Mapping[str, Any], key: str, default: Word, report: Report) -> Word:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from recommender.mining.choice import Engine
+from recommender.ranking import Weights
 from recommender.rules import Floors
 
 
@@ -13,8 +15,9 @@ from recommender.rules import Floors
 class RuleParameters:
     """How rules are made. `min_count` None: as low as it may be while at most `most_pairs` pairs are frequent.
 
-    `window_days` None takes all orders. `least_questions` test baskets are needed to judge a set at all; `held_out` is
-    the share of the latest baskets that is kept for it.
+    `window_days` None takes all orders; `weights` None has them chosen on the shop's own baskets. `least_questions`
+    test baskets are needed to judge a set at all; `held_out` is the share of the latest baskets that is kept for it.
+    `engine` only says how the same sets are found.
     """
 
     min_count: int | None = None
@@ -28,6 +31,8 @@ class RuleParameters:
     window_days: int | None = None
     held_out: float = 0.2
     least_questions: int = 30
+    engine: Engine = Engine.AUTO
+    weights: Weights | None = None
 
     @property
     def floors(self) -> Floors:
@@ -37,4 +42,9 @@ class RuleParameters:
 def stored_parameters(document: Mapping[str, Any]) -> RuleParameters:
     """The parameters of a rule set as it was written; words that are no longer known are passed over."""
     known = RuleParameters.__dataclass_fields__
-    return RuleParameters(**{name: value for name, value in document.items() if name in known})
+    given = {name: value for name, value in document.items() if name in known}
+    if given.get("weights") is not None:
+        given["weights"] = Weights(**given["weights"])
+    elif "weights" not in given:  # written when there was one way to score a pair
+        given["weights"] = Weights(basket=0.5, given=0.5, other=0.5)
+    return RuleParameters(**given)

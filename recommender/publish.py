@@ -7,7 +7,7 @@ writing takes a moment. A caller with one connection for both uses `refresh_rule
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +17,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from core.database import batches
 from customers.tables import product
 from recommender.baskets import Baskets, read_baskets
-from recommender.judgement import Evaluation, judge, rank_by
-from recommender.mining import mine
+from recommender.judgement import Evaluation, before_judging, judge, rank_by, weigh
+from recommender.mining.choice import find_itemsets
 from recommender.parameters import RuleParameters
 from recommender.published import BEST_SELLERS, RuleSetStatus, category_key
 from recommender.ranking import NOTHING, Pairs, Ranking, best_sellers, count_pairs
@@ -55,6 +55,7 @@ class MinedRules:
     mined_at: datetime
     parameters: RuleParameters
     min_count: int
+    frequent_count: int
     baskets: Baskets
     rules: Rules
     ranking: Ranking
@@ -72,15 +73,18 @@ def mine_rules(connection: Connection, now: datetime, parameters: RuleParameters
     start = None if parameters.window_days is None else now - timedelta(days=parameters.window_days)
     whole = read_baskets(connection, start=start, end=now)
     baskets = whole.capped(parameters.largest_basket)
-    pairs = count_pairs(baskets)
+    weights = weigh(before_judging(baskets, parameters), parameters)
+    parameters = replace(parameters, weights=weights)
+    pairs = count_pairs(baskets, weights.basket)
     min_count = parameters.min_count or lowest_count(pairs, parameters.most_pairs, parameters.min_together)
-    itemsets = mine(baskets, min_count, parameters.max_length)
+    itemsets = find_itemsets(baskets, min_count, parameters.max_length, parameters.engine)
     return MinedRules(
         now,
         parameters,
         min_count,
+        len(itemsets.levels[0]) if itemsets.levels else 0,
         baskets,
-        derive_rules(itemsets, baskets.skus, len(baskets), parameters.floors),
+        derive_rules(itemsets, parameters.floors),
         rank_by(parameters, baskets, pairs),
         judge(connection, baskets, parameters),
         _sellers(connection, whole),
@@ -96,7 +100,8 @@ def publish_rules(connection: Connection, mined: MinedRules) -> RuleSet:
         "basket_count": len(mined.baskets),
         "item_count": len(mined.baskets.skus),
         "rule_count": len(mined.rules),
-        "parameters": asdict(mined.parameters) | {"used_min_count": mined.min_count},
+        "parameters": asdict(mined.parameters)
+        | {"used_min_count": mined.min_count, "frequent_count": mined.frequent_count},
         "evaluation": asdict(mined.evaluation),
     }
     number = connection.execute(insert(rule_set).returning(rule_set.c.id), row).scalar_one()

@@ -1,15 +1,18 @@
 """The rule set that offers are made from, as arrays in memory.
 
 A rule set never changes once it is written, so each process reads it once and notices by its id that there is a newer
-one. Best sellers stand in the same index, under names that no product has.
+one: from the database, or, where many processes serve, from a file that they share. Best sellers stand in the same
+index, under names that no product has.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,10 +20,15 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from sqlalchemy import Connection, Engine, Row, func, select
 
+from core.clock import to_micros
 from core.ids import content_hash
+from core.settings import Settings
 from customers.tables import LineKind, OrderKind, customer_order, order_line, product
 from recommender.ranking import NOTHING, Ranking
+from recommender.serving.index_file import DamagedIndexError, StoredIndex, drop_older, read_index, write_index
 from recommender.tables import related_item, rule_set
+
+log = logging.getLogger(__name__)
 
 BEST_SELLERS = "*"
 _LONGEST_KEY = 100
@@ -62,8 +70,12 @@ def find_published(connection: Connection) -> Row[Any] | None:
     return _newest(connection, (RuleSetStatus.PUBLISHED,))
 
 
-def get_index(connection: Connection) -> Index:
-    """The index in force; without a published rule set, best sellers of the last refused one, or counted now."""
+def get_index(connection: Connection, folder: Path | None = None) -> Index:
+    """The index in force; without a published rule set, best sellers of the last refused one, or counted now.
+
+    With a `folder` the rules are mapped from their file there, which is made where it is missing or damaged; only a
+    reading connection may ask for that, because what is not committed must not come to stand in a file.
+    """
     newest = find_published(connection) or _newest(connection, (RuleSetStatus.REFUSED,))
     if newest is None:
         return Index(None, empty_ranking(), {}, {BEST_SELLERS: _count_best_sellers(connection)})
@@ -73,10 +85,20 @@ def get_index(connection: Connection) -> Index:
         known = _in_memory.get(engine)
     if known is not None and known[0] == key:
         return known[1]
-    index = _index_of(connection, newest)
+    index = _index_of(connection, newest, folder)
     with _lock:
         _in_memory[engine] = (key, index)
     return index
+
+
+def rules_folder(settings: Settings) -> Path:
+    """Where the files of the rules lie."""
+    return settings.state_folder / "rules"
+
+
+def index_path(folder: Path, rule_set_id: int, mined_at: datetime) -> Path:
+    """Where the file of a rule set lies."""
+    return folder / f"{rule_set_id}-{to_micros(mined_at)}.rules"
 
 
 def load_ranking(connection: Connection, rule_set_id: int) -> tuple[Ranking, dict[str, list[str]]]:
@@ -117,11 +139,30 @@ def _newest(connection: Connection, statuses: Sequence[RuleSetStatus]) -> Row[An
     ).one_or_none()
 
 
-def _index_of(connection: Connection, newest: Row[Any]) -> Index:
-    ranking, sellers = load_ranking(connection, newest.id)
+def _index_of(connection: Connection, newest: Row[Any], folder: Path | None) -> Index:
+    stored = _mapped(connection, newest, folder) if folder else StoredIndex(*load_ranking(connection, newest.id))
+    ranking, sellers = stored
     if newest.status != RuleSetStatus.PUBLISHED:
         return Index(None, empty_ranking(), {}, sellers)
     return Index(newest.id, ranking, {sku: place for place, sku in enumerate(ranking.skus)}, sellers)
+
+
+def _mapped(connection: Connection, newest: Row[Any], folder: Path) -> StoredIndex:
+    path = index_path(folder, newest.id, newest.mined_at)
+    try:
+        return read_index(path)
+    except FileNotFoundError:
+        log.info("rule set %d gets its file", newest.id)
+    except (DamagedIndexError, OSError) as error:
+        log.warning("the rules are read from the database: %s", error)
+    stored = StoredIndex(*load_ranking(connection, newest.id))
+    try:
+        write_index(path, stored)
+        drop_older(path)
+        return read_index(path)
+    except (DamagedIndexError, OSError) as error:
+        log.warning("the rules stay in this process's memory: %s", error)
+        return stored
 
 
 def _count_best_sellers(connection: Connection) -> list[str]:

@@ -14,11 +14,11 @@ from recommender.offer_definition import Basis, Model, Recommend
 from recommender.published import Index
 from recommender.ranking import propose
 
-_BASIS_ITEMS = 10
+BASIS_ITEMS = 10
 _CONSIDERED = 60
 _LOADED_SELLERS = 50
 # What is in the basket says most, what was only looked at least.
-_WEIGHTS = {Basis.ENTRY: 1.0, Basis.CART: 1.0, Basis.ORDERS: 0.7, Basis.VIEWED: 0.5}
+WEIGHTS = {Basis.ENTRY: 1.0, Basis.CART: 1.0, Basis.ORDERS: 0.7, Basis.VIEWED: 0.5}
 
 
 def basis_of(recommend: Recommend, history: History, entry: Sequence[str]) -> dict[str, float]:
@@ -26,18 +26,22 @@ def basis_of(recommend: Recommend, history: History, entry: Sequence[str]) -> di
     if recommend.model is not Model.ITEM_ITEM:
         return {}
     if recommend.of is Basis.ENTRY and entry:
-        return dict.fromkeys(entry, _WEIGHTS[Basis.ENTRY])
-    sources = {
-        Basis.CART: history.cart,
-        Basis.ORDERS: history.last_bought(_BASIS_ITEMS),
-        Basis.VIEWED: history.viewed,
-    }
-    taken = sources if recommend.of in (Basis.RECENT, Basis.ENTRY) else {recommend.of: sources[recommend.of]}
-    basis = dict.fromkeys(entry, _WEIGHTS[Basis.ENTRY])
-    for source, skus in taken.items():
-        for sku in skus[:_BASIS_ITEMS]:
-            basis.setdefault(sku, _WEIGHTS[source])
+        return dict.fromkeys(entry, WEIGHTS[Basis.ENTRY])
+    every = recommend.of in (Basis.RECENT, Basis.ENTRY)
+    basis = dict.fromkeys(entry, WEIGHTS[Basis.ENTRY])
+    if history.cart and (every or recommend.of is Basis.CART):
+        _add(basis, history.cart, WEIGHTS[Basis.CART])
+    if history.bought and (every or recommend.of is Basis.ORDERS):
+        _add(basis, history.last_bought(BASIS_ITEMS), WEIGHTS[Basis.ORDERS])
+    if history.viewed and (every or recommend.of is Basis.VIEWED):
+        _add(basis, history.viewed, WEIGHTS[Basis.VIEWED])
     return basis
+
+
+def _add(basis: dict[str, float], skus: Sequence[str], weight: float) -> None:
+    for sku in skus[:BASIS_ITEMS]:
+        if sku not in basis:
+            basis[sku] = weight
 
 
 class Related:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.runtime import Runtime
 from recommender.parameters import RuleParameters
 from recommender.publish import RuleSet, mine_rules, publish_rules
+from recommender.published import get_index, rules_folder
 
 
 def renew_rules(runtime: Runtime, parameters: RuleParameters | None = None) -> RuleSet:
@@ -12,4 +13,7 @@ def renew_rules(runtime: Runtime, parameters: RuleParameters | None = None) -> R
     with runtime.database.read() as connection:
         mined = mine_rules(connection, runtime.clock.now(), parameters or RuleParameters())
     with runtime.database.transaction() as connection:
-        return publish_rules(connection, mined)
+        result = publish_rules(connection, mined)
+    with runtime.database.read() as connection:
+        get_index(connection, rules_folder(runtime.settings))  # its file is ready before anybody asks
+    return result

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from core.database import batches
-from customers.tables import product
+from recommender.listed_rules import product_names
 from recommender.publish import RuleSet
 from recommender.tables import association_rule
-
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ def top_rules(connection: Connection, rule_set_id: int, count: int = 20) -> list
         .order_by(association_rule.c.rule_no)
         .limit(count)
     ).all()
-    names = _names(connection, sorted({sku for row in rows for sku in (*row.antecedent, row.consequent)}))
+    names = product_names(connection, {sku for row in rows for sku in (*row.antecedent, row.consequent)})
     return [
         ToldRule(
             f"Who buys {' and '.join(names.get(sku, sku) for sku in row.antecedent)} "
@@ -62,14 +58,6 @@ def tell_rule_set(result: RuleSet, rules: list[ToldRule]) -> str:
             for rule in rules
         ]
     return "\n".join(lines) + "\n"
-
-
-def _names(connection: Connection, skus: list[str]) -> Mapping[str, str]:
-    names: dict[str, str] = {}
-    for some in batches(skus, _BATCH):
-        found = connection.execute(select(product.c.sku, product.c.name).where(product.c.sku.in_(some)))
-        names |= {row.sku: row.name for row in found}
-    return names
 
 
 def _cell(text: str) -> str:

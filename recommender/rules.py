@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.baskets import Flags, Int32s, Int64s
+from recommender.mining.itemsets import Itemsets, Level
 
 Floats = NDArray[np.float64]
 
@@ -34,13 +34,15 @@ class Floors:
 class Rule:
     """`antecedent` → `consequent` (skus). `count` is the number of baskets that hold all of it.
 
-    support = count / baskets, confidence = count / baskets with the antecedent, lift = confidence / the consequent's
-    own share of the baskets (Agrawal, Imieliński, Swami 1993; Brin et al. 1997).
+    support = count / baskets, confidence = count / antecedent_count, lift = confidence / (consequent_count / baskets)
+    (Agrawal, Imieliński, Swami 1993; Brin et al. 1997).
     """
 
     antecedent: tuple[str, ...]
     consequent: str
     count: int
+    antecedent_count: int
+    consequent_count: int
     support: float
     confidence: float
     lift: float
@@ -48,12 +50,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Rules in columns, the most confident first; `antecedent` is padded with -1. Products are positions in `skus`."""
+    """Rules in columns, the most confident first; `antecedent` is padded with -1. Products are positions in `skus`.
+
+    The counts are of baskets that hold the whole rule, its left side, and its right side.
+    """
 
     skus: tuple[str, ...]
     antecedent: Int32s
     consequent: Int32s
     count: Int64s
+    antecedent_count: Int64s
+    consequent_count: Int64s
     support: Floats
     confidence: Floats
     lift: Floats
@@ -73,103 +80,95 @@ class Rules:
                 tuple(self.skus[code] for code in antecedent[antecedent != _NOTHING]),
                 self.skus[self.consequent[place]],
                 int(self.count[place]),
+                int(self.antecedent_count[place]),
+                int(self.consequent_count[place]),
                 float(self.support[place]),
                 float(self.confidence[place]),
                 float(self.lift[place]),
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """All frequent sets of one length: `keys` sorted, each the place of the set without its last product, times the
-    number of products, plus the last product; `members` and `counts` in the same order.
-    """
-
-    keys: Int64s
-    members: Int64s
-    counts: Int64s
-
-
-def derive_rules(itemsets: Any, skus: Sequence[str], basket_count: int, floors: Floors) -> Rules:
-    """The single-consequent rules of a frame of itemsets as `mining.mine` answers it.
-
-    The frame must be complete: with a set it holds all its subsets. Raises KeyError for a product not in `skus`.
-    """
-    levels = _levels(itemsets, {sku: code for code, sku in enumerate(skus)}, basket_count)
-    width = max(len(levels) - 1, 1)
+def derive_rules(itemsets: Itemsets, floors: Floors) -> Rules:
+    """All rules with one product on the right that the sets allow and that reach the floors."""
+    index = _Index.of(itemsets.levels)
+    width = max(len(itemsets.levels) - 1, 1)
     parts = [_no_rules(width)]
     parts += [
-        _rules_of(levels, length, left_out, width) for length in range(2, len(levels) + 1) for left_out in range(length)
+        _rules_of(index, level, left_out, width)
+        for level in itemsets.levels[1:]
+        for left_out in range(level.members.shape[1])
     ]
     antecedent, consequent, count, antecedent_count = (
         np.concatenate([part[column] for part in parts]) for column in range(4)
     )
-    own = np.zeros(max(len(skus), 1), dtype=np.int64)
-    if levels:
-        own[levels[0].members[:, 0]] = levels[0].counts
+    own = np.zeros(max(len(itemsets.skus), 1), dtype=np.int64)
+    for single in itemsets.levels[:1]:
+        own[single.members[:, 0]] = single.counts
+    consequent_count = own[consequent]
     confidence = count / antecedent_count
-    lift = confidence * basket_count / own[consequent]
+    lift = confidence * itemsets.basket_count / consequent_count
     kept = (confidence >= floors.confidence - _ROUNDING) & (lift > floors.lift) & (count >= floors.count)
     order = _order(kept, antecedent, consequent, count, confidence)
     return Rules(
-        tuple(skus),
-        antecedent[order].astype(np.int32),
-        consequent[order].astype(np.int32),
+        itemsets.skus,
+        antecedent[order],
+        consequent[order],
         count[order],
-        count[order] / max(basket_count, 1),
+        antecedent_count[order],
+        consequent_count[order],
+        count[order] / max(itemsets.basket_count, 1),
         confidence[order],
         lift[order],
     )
 
 
-def _levels(itemsets: Any, codes: dict[str, int], basket_count: int) -> list[_Level]:
-    counts = np.rint(itemsets["support"].to_numpy() * basket_count).astype(np.int64).tolist()
-    by_length: dict[int, list[tuple[list[int], int]]] = {}
-    for names, count in zip(itemsets["itemsets"], counts, strict=True):
-        by_length.setdefault(len(names), []).append((sorted(codes[name] for name in names), count))
-    levels: list[_Level] = []
-    for length in range(1, max(by_length, default=0) + 1):
-        members = np.array([entry[0] for entry in by_length[length]], dtype=np.int64)
-        keys = members[:, -1]
-        if length > 1:
-            keys = _places(levels, members[:, :-1]) * _base(levels) + keys
-        order = np.argsort(keys)
-        held = np.array([entry[1] for entry in by_length[length]], dtype=np.int64)
-        levels.append(_Level(keys[order], members[order], held[order]))
-    return levels
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Where a set stands in its level. `keys[k]` are numbers for the sets of k + 1 products, ascending as the sets do:
+    the place of the set without its last product, times `base`, plus the last product.
+    """
+
+    keys: tuple[Int64s, ...]
+    counts: tuple[Int64s, ...]
+    base: int
+
+    @staticmethod
+    def of(levels: Sequence[Level]) -> _Index:
+        base = int(levels[0].members[-1, 0]) + 1 if levels else 1
+        index = _Index((), (), base)
+        for level in levels:
+            members = level.members.astype(np.int64)
+            before = index.places(members[:, :-1]) if index.keys else 0
+            keys: Int64s = before * base + members[:, -1]
+            index = _Index((*index.keys, keys), (*index.counts, level.counts), base)
+        return index
+
+    def places(self, members: Int64s | Int32s) -> Int64s:
+        """Of each row of `members` (ascending products), which must be frequent as well."""
+        place = np.zeros(len(members), dtype=np.int64)
+        for column in range(members.shape[1]):
+            place = np.searchsorted(self.keys[column], place * self.base + members[:, column])
+        return place
 
 
-def _places(levels: Sequence[_Level], members: Int64s) -> Int64s:
-    """Where each row of `members` (ascending products) stands in its level."""
-    place = np.searchsorted(levels[0].keys, members[:, 0])
-    for column in range(1, members.shape[1]):
-        place = np.searchsorted(levels[column].keys, place * _base(levels) + members[:, column])
-    return place.astype(np.int64)
-
-
-def _base(levels: Sequence[_Level]) -> int:
-    return int(levels[0].keys[-1]) + 1
-
-
-def _rules_of(
-    levels: Sequence[_Level], length: int, left_out: int, width: int
-) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+def _rules_of(index: _Index, level: Level, left_out: int, width: int) -> tuple[Int32s, Int32s, Int64s, Int64s]:
     """Of all sets of one length the rules with the product at one place on the right."""
-    level = levels[length - 1]
     antecedent = np.delete(level.members, left_out, axis=1)
-    padded = np.full((len(antecedent), width), _NOTHING, dtype=np.int64)
-    padded[:, : length - 1] = antecedent
-    antecedent_count = levels[length - 2].counts[_places(levels, antecedent)]
+    length = antecedent.shape[1]
+    padded = np.full((len(antecedent), width), _NOTHING, dtype=np.int32)
+    padded[:, :length] = antecedent
+    antecedent_count = index.counts[length - 1][index.places(antecedent)]
     return padded, level.members[:, left_out], level.counts, antecedent_count
 
 
-def _no_rules(width: int) -> tuple[Int64s, Int64s, Int64s, Int64s]:
+def _no_rules(width: int) -> tuple[Int32s, Int32s, Int64s, Int64s]:
     nothing = np.empty(0, dtype=np.int64)
-    return np.empty((0, width), dtype=np.int64), nothing, nothing, nothing
+    return np.empty((0, width), dtype=np.int32), nothing.astype(np.int32), nothing, nothing
 
 
-def _order(kept: Flags, antecedent: Int64s, consequent: Int64s, count: Int64s, confidence: Floats) -> Int64s:
+def _order(kept: Flags, antecedent: Int32s, consequent: Int32s, count: Int64s, confidence: Floats) -> Int64s:
     """The kept rules: confident ones first, then frequent ones, then by product, so that a run can be repeated."""
-    by_product = [antecedent[:, column] for column in reversed(range(antecedent.shape[1]))]
-    order = np.lexsort((*by_product, consequent, -count, -confidence))
-    return order[kept[order]].astype(np.int64)
+    chosen = np.flatnonzero(kept)
+    by_product = [antecedent[chosen, column] for column in reversed(range(antecedent.shape[1]))]
+    order = np.lexsort((*by_product, consequent[chosen], -count[chosen], -confidence[chosen]))
+    return chosen[order]

@@ -1,8 +1,8 @@
-"""The tables of the recommender: rule sets, what was decided for whom, and what was shown."""
+"""The tables of the recommender: rule sets, what was decided for whom, what was shown, and voucher codes."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, text
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, text
 
 from core.columns import Document, Id, Instant
 from core.cursors import transaction_column
@@ -85,4 +85,44 @@ offer_impression = Table(
     Index("ix_offer_impression_decision_id", "decision_id"),
     Index("ix_offer_impression_transaction_no_id", "transaction_no", "id"),
     info=personal("offers you saw", OnErasure.KEEP, by="decision_id", parent="offer_decision"),
+)
+
+offer_code = Table(
+    "offer_code",  # the voucher codes of a pool: free, or drawn once for an offer and whoever runs through a journey
+    metadata,
+    Column("id", Id, primary_key=True),  # as they were imported, and so they are drawn
+    Column("pool", String(100), nullable=False),
+    Column("lookup", String(64), nullable=False),  # keyed hash of the code, so that none is imported twice
+    Column("code", LargeBinary),  # whoever reads it can spend it; gone once its person was erased
+    Column("added_at", Instant, nullable=False),
+    Column("draw_id", String(36), unique=True),  # derived from offer and owner; None while the code is free
+    Column("offer", String(100)),
+    Column("owner", String(36)),  # the enrolment
+    Column("profile_id", Id, ForeignKey("profile.id")),
+    Column("drawn_at", Instant),
+    Column("message_id", String(36)),  # the message that carries it
+    Column("given_at", Instant),  # since when it is certain that somebody has it: it never returns
+    Column("origin_profile_id", Id),  # whose it was before a merge
+    Index("ix_offer_code_pool_lookup", "pool", "lookup", unique=True),
+    Index("ix_offer_code_pool_drawn_at_id", "pool", "drawn_at", "id"),
+    Index("ix_offer_code_profile_id", "profile_id"),
+    Index(
+        "ix_offer_code_kept",  # whose person retention has not taken away yet
+        "drawn_at",
+        sqlite_where=text("profile_id IS NOT NULL"),
+        postgresql_where=text("profile_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_offer_code_open",  # drawn, and perhaps never given
+        "owner",
+        sqlite_where=text("draw_id IS NOT NULL AND given_at IS NULL"),
+        postgresql_where=text("draw_id IS NOT NULL AND given_at IS NULL"),
+    ),
+    info=personal(
+        "voucher codes drawn for you",
+        OnErasure.CLEAR,
+        clears=("code",),
+        sealed={"code": "offer_code.code"},  # by the workspace: before it is drawn it is nobody's
+        moves=True,
+    ),
 )

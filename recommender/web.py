@@ -1,178 +1,147 @@
-"""The web's entrance for offers: `GET /r/v1/recommendations` and `GET /r/v1/items/{sku}/related`, as JSON.
+"""The web's entrance for offers: `/r/v1/recommendations`, `/r/v1/items/{sku}/related`, and `/r/v1/impressions`.
 
 An answer that depends on no person may be kept by every cache on the way and carries an ETag; one that names a visitor
-is kept by none. What is missing (a rule set, a visitor, a product) makes an answer plainer and never fails it.
+is kept by none. What is missing (a rule set, a visitor, a product, the database) makes an answer plainer and never
+fails it. The handlers speak ASGI themselves, because a shop's every page asks them.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-import msgspec
-from sqlalchemy import Connection, select
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
-from core.definitions import find_definition
-from core.errors import ConfigError, InputError
-from core.ids import content_hash
+from core.errors import InputError, PermanentError, TransientError
 from core.runtime import Runtime
-from customers.profiles import find_profile
-from customers.tables import product
-from recommender.decisions import find_decisions, record_decisions
-from recommender.offer_definition import KIND, Offer, get_offer
-from recommender.offers import OfferDecision, decide_offers, propose_to_nobody, show_decision
+from recommender.impressions import ImpressionKind, NewImpression
+from recommender.serving.answers import PERSONAL, Answer, no_offer, refusal, told
+from recommender.serving.asked import read_query, read_seen
+from recommender.serving.server import OfferServer
+from tracking.client_address import ClientAddress, network_of
+from tracking.events.rate_limit import Buckets
+from tracking.request_body import read_body
 
 log = logging.getLogger(__name__)
 
-PLACEMENTS = ("cart", "category", "checkout", "home", "product", "search", "thanks")
+PATHS: Final = ("/r/v1/recommendations", "/r/v1/items/{sku:path}/related")
 
-_SURFACE = "widget"
-_DEFAULT_LIMIT = 6
-_MAX_LIMIT = 24
-_MAX_ITEMS = 20
-_MAX_TEXT = 100
-_KEPT_SECONDS = 300
-_SLUG = re.compile(r"[a-z][a-z0-9_]{0,49}", re.ASCII)
-_PERSONAL = {"Cache-Control": "private, no-store"}
-_CACHEABLE = {"Cache-Control": f"public, max-age={_KEPT_SECONDS}"}
+_MAX_REPORT: Final = 10_000
+_BUSY: Final = ((b"retry-after", b"5"),)
+_PREFLIGHT: Final = (
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"content-type, if-none-match"),
+    (b"access-control-max-age", b"86400"),
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The parameters of a request, checked."""
-
-    placement: str
-    skus: tuple[str, ...]
-    visitor: str | None
-    limit: int
+Headers = dict[bytes, bytes]
+_Handle = Callable[[Scope, Headers, Receive], Awaitable[Answer]]
 
 
-def routes(runtime: Runtime) -> list[BaseRoute]:
-    """The routes of the recommender. Their handlers are plain functions, so that each runs on a thread of its own."""
-
-    def recommendations(request: Request) -> Response:
-        return _answer(runtime, request, ())
-
-    def related(request: Request) -> Response:
-        sku = request.path_params["sku"]
-        with runtime.database.read() as connection:
-            known = connection.execute(select(product.c.sku).where(product.c.sku == sku.replace("\0", ""))).first()
-        if known is None:
-            return JSONResponse(
-                {"error": f"there is no product {sku[:_MAX_TEXT]!r}."}, status_code=404, headers=_PERSONAL
-            )
-        return _answer(runtime, request, (sku,))
-
+def routes(runtime: Runtime, server: OfferServer | None = None) -> list[BaseRoute]:
+    """The routes of the recommender; who gives a `server` starts and closes it."""
+    offers = _Offers(runtime, server or OfferServer(runtime))
+    asks, posts = ("GET", "HEAD"), ("POST",)
+    handles: list[tuple[str, _Handle, Sequence[str]]] = [
+        (PATHS[0], offers.recommend, asks),
+        (PATHS[1], offers.relate, asks),
+        ("/r/v1/impressions", offers.take_report, posts),
+    ]
+    origins = frozenset(origin.encode() for origin in runtime.settings.allowed_origins)
     return [
-        Route("/r/v1/recommendations", recommendations, methods=["GET"]),
-        Route("/r/v1/items/{sku:path}/related", related, methods=["GET"]),
+        Route(path, _Endpoint(handle, methods, origins), methods=[*methods, "OPTIONS"])
+        for path, handle, methods in handles
     ]
 
 
-def _answer(runtime: Runtime, request: Request, skus: tuple[str, ...]) -> Response:
-    try:
-        asked = _asked(request.query_params, skus)
-        with runtime.database.read() as connection:
-            offer = _offer(connection, asked)
-            person = find_profile(connection, runtime.vault, "visitor", asked.visitor) if asked.visitor else None
-    except InputError as error:
-        return JSONResponse({"error": str(error)}, status_code=400, headers=_PERSONAL)
-    decision = _for_somebody(runtime, offer, asked, person) if person else _for_nobody(runtime, offer, asked)
-    body = msgspec.json.encode(_document(asked, decision))
-    if asked.visitor:
-        return Response(body, media_type="application/json", headers=_PERSONAL)
-    tag = f'"{content_hash(body)[:32]}"'
-    headers = _CACHEABLE | {"ETag": tag}
-    if _is_known(request.headers.get("if-none-match", ""), tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+class _Endpoint:
+    """One address: methods, origins, and the bytes of an answer."""
+
+    def __init__(self, handle: _Handle, methods: Sequence[str], origins: frozenset[bytes]) -> None:
+        self._handle = handle
+        self._methods = methods
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Headers = dict(scope["headers"])
+        method = scope["method"]
+        if method in self._methods:
+            answer = await self._handle(scope, headers, receive)
+        elif method == "OPTIONS":
+            answer = Answer(204, b"", _PREFLIGHT)
+        else:
+            answer = refusal(405, "this address is asked by GET; what browsers report is sent by POST.")
+        start = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [*answer.headers, *self._sharing(headers, answer)],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+
+    def _sharing(self, headers: Headers, answer: Answer) -> Sequence[tuple[bytes, bytes]]:
+        """Every page may read what is about nobody; what may be about somebody, the shop's own."""
+        if answer.is_public:
+            return _FOR_ALL
+        origin = headers.get(b"origin")
+        if origin is None or origin not in self._origins:
+            return _BY_ORIGIN
+        return (*_BY_ORIGIN, (b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true"))
 
 
-def _asked(parameters: Any, skus: tuple[str, ...]) -> Asked:
-    placement = parameters.get("placement", "product" if skus else "home")
-    if not _SLUG.fullmatch(placement):
-        raise InputError("`placement` is a name of small letters, digits and underscores, such as product.")
-    listed = [*skus, parameters.get("item", ""), *parameters.get("items", "").split(",")]
-    given = tuple(dict.fromkeys(sku.strip() for sku in listed if sku.strip()))
-    if len(given) > _MAX_ITEMS or any(len(sku) > _MAX_TEXT or "\0" in sku for sku in given):
-        raise InputError(f"`items` takes up to {_MAX_ITEMS} skus of up to {_MAX_TEXT} characters, with commas between.")
-    visitor = parameters.get("visitor") or None
-    if visitor is not None and (len(visitor) > _MAX_TEXT or "\0" in visitor):
-        raise InputError(f"`visitor` has up to {_MAX_TEXT} characters.")
-    return Asked(placement, given, visitor, _limit(parameters.get("limit")))
+_FOR_ALL: Final = ((b"access-control-allow-origin", b"*"),)
+_BY_ORIGIN: Final = ((b"vary", b"Origin"),)
 
 
-def _limit(text: str | None) -> int:
-    if text is None:
-        return _DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 3 and 1 <= int(text) <= _MAX_LIMIT):
-        raise InputError(f"`limit` is a whole number from 1 to {_MAX_LIMIT}.")
-    return int(text)
+class _Offers:
+    def __init__(self, runtime: Runtime, server: OfferServer) -> None:
+        self._clock = runtime.clock
+        self._address = ClientAddress(runtime.settings.trusted_proxies)
+        self._networks = Buckets(runtime.settings.events_per_network_number)
+        self._server = server
 
+    async def recommend(self, scope: Scope, headers: Headers, _receive: Receive) -> Answer:
+        return await self._answer(scope, headers)
 
-def _offer(connection: Connection, asked: Asked) -> Offer:
-    """The published offer named like the placement, or a plain one where none is."""
-    if find_definition(connection, KIND, asked.placement) is not None:
+    async def relate(self, scope: Scope, headers: Headers, _receive: Receive) -> Answer:
+        return await self._answer(scope, headers, page_of=scope["path_params"]["sku"])
+
+    async def take_report(self, scope: Scope, _headers: Headers, receive: Receive) -> Answer:
+        wait_s = self._networks.take(network_of(self._address.of(scope)), 1, time.monotonic())
+        if wait_s:
+            return refusal(
+                429, f"too many reports: send them again in {wait_s} s.", ((b"retry-after", b"%d" % wait_s),)
+            )
+        body = await read_body(Request(scope, receive), _MAX_REPORT)
+        if body is None:
+            return refusal(413, f"a report has at most {_MAX_REPORT:,} bytes.")
         try:
-            offer = get_offer(connection, asked.placement)
-        except ConfigError as error:
-            log.warning("the offer of a placement cannot be used: %s", error)
-            offer = Offer(asked.placement, is_live=False)
-    elif asked.placement in PLACEMENTS:
-        offer = Offer(asked.placement)
-    else:
-        known = ", ".join(PLACEMENTS)
-        raise InputError(f"there is no placement {asked.placement!r}: publish an offer of that name, or use {known}.")
-    return replace(offer, recommend=replace(offer.recommend, count=asked.limit))
+            seen, now = read_seen(body), self._clock.now()
+            told_of = [(ImpressionKind.SHOWN, sku) for sku in seen.shown]
+            told_of += [(ImpressionKind.CLICKED, sku) for sku in seen.clicked]
+            await self._server.ledger.record(
+                [NewImpression(seen.decision_id, kind, sku, now, seen.view) for kind, sku in told_of]
+            )
+        except (InputError, PermanentError) as error:
+            return refusal(400, str(error))
+        except TransientError as error:
+            return refusal(503, str(error), _BUSY)
+        return Answer(204, b"", PERSONAL)
 
-
-def _for_somebody(runtime: Runtime, offer: Offer, asked: Asked, profile_id: int) -> OfferDecision:
-    """Decided anew each hour, so that reloading a page changes nothing and coming back tomorrow does."""
-    now = runtime.clock.now()
-    key = "|".join(("widget", str(asked.limit), f"{now:%Y-%m-%dT%H}", *asked.skus))
-    with runtime.database.transaction() as connection:
-        decided = decide_offers(
-            connection,
-            offer,
-            [profile_id],
-            surface=_SURFACE,
-            key=key,
-            now=now,
-            entry_skus={profile_id: asked.skus},
-            vault=runtime.vault,
-        )
-    return decided[profile_id]
-
-
-def _for_nobody(runtime: Runtime, offer: Offer, asked: Asked) -> OfferDecision:
-    """Read first and write only what is new: most answers have been given before, and readers do not queue."""
-    now = runtime.clock.now()
-    with runtime.database.read() as connection:
-        proposed = propose_to_nobody(connection, offer, asked.skus, surface=_SURFACE, now=now)
-        answer = show_decision(connection, proposed)
-        is_new = bool(proposed.items) and not find_decisions(connection, [proposed.id])
-    if is_new:
-        with runtime.database.transaction() as connection:
-            record_decisions(connection, [proposed])
-    return answer
-
-
-def _document(asked: Asked, decision: OfferDecision) -> dict[str, Any]:
-    return {
-        "decision_id": decision.id if decision.items else None,
-        "placement": asked.placement,
-        "fallback_level": decision.fallback_level,
-        "items": decision.items,
-    }
-
-
-def _is_known(header: str, tag: str) -> bool:
-    """Whether an If-None-Match names our tag (RFC 9110, 13.1.2: weak comparison)."""
-    given: Sequence[str] = [one.strip().removeprefix("W/") for one in header.split(",")]
-    return tag in given or "*" in given
+    async def _answer(self, scope: Scope, headers: Headers, page_of: str | None = None) -> Answer:
+        placement = ""
+        try:
+            if page_of is not None and not await self._server.knows(page_of):
+                return refusal(404, f"there is no product {page_of[:100]!r}.")
+            asked = read_query(scope["query_string"], page_of)
+            placement = asked.placement
+            return await self._server.answer(asked, headers)
+        except InputError as error:
+            return refusal(400, str(error))
+        except Exception as error:  # noqa: BLE001 - a page of the shop must not break because offers do
+            log.warning("no offer could be made: %s", type(error).__name__)
+            return told(503, no_offer(placement), PERSONAL + _BUSY)

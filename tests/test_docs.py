@@ -182,7 +182,7 @@ def _command(words: list[str]) -> tuple[Any, list[str]]:
     while rest[0].startswith("--"):
         assert rest[0] in ("--project", "--now")
         rest = rest[2:]
-    for length in (2, 1):
+    for length in (3, 2, 1):
         name = " ".join(["postilion", *rest[:length]])
         if name in COMMANDS:
             return COMMANDS[name], rest[length:]

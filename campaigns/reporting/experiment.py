@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from math import erfc, exp, log, sqrt
+from math import exp, log, sqrt
 
-from recommender.lift import Arm, Difference, difference_of_shares
+from recommender.lift import Arm, Difference, difference_of_shares, odd_split
 
 _NORMAL_95 = 1.959963984540054
-_SUSPICIOUS = 0.001  # a split as odd as this, or odder, happens by chance once in a thousand experiments
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def compare(
         held_out,
         _comparison(whole, held_out),
         tuple(found for side in treated if (found := _comparison(side, held_out)) is not None) if several else (),
-        _odd_split(whole.profile_count, held_out.profile_count, expected_held_out),
+        odd_split(whole.profile_count, held_out.profile_count, expected_held_out),
     )
 
 
@@ -159,13 +158,3 @@ def _mean(count: int, total: float, squares: float) -> tuple[int, float, float]:
     mean = total / count
     variance = max(squares - count * mean**2, 0.0) / max(count - 1, 1)
     return count, mean, variance / count
-
-
-def _odd_split(treated: int, held_out: int, expected: float | None) -> float | None:
-    everybody = treated + held_out
-    if expected is None or not 0 < expected < everybody:
-        return None
-    distance = (held_out - expected) ** 2
-    chi_square = distance / expected + distance / (everybody - expected)
-    probability = erfc(sqrt(chi_square / 2))
-    return probability if probability < _SUSPICIOUS else None

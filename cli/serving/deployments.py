@@ -21,6 +21,7 @@ from segments.ranks.ranking import ranks_in_use
 
 HEARTBEAT, HOUSEKEEPING, RULES, RETENTION = "heartbeat", "housekeeping", "bought-together", "retention"
 RANKS = "ranks"
+INSIGHTS = "insights"
 SEGMENTS = "segments-every-"
 AUDIT = "membership-audit"
 EXPORT = "export-"
@@ -30,6 +31,7 @@ _SHORTEST_REFRESH = timedelta(minutes=5)  # a run costs two seconds of one core,
 _BEATS = timedelta(minutes=10)
 _HOUSEKEEPING = timedelta(hours=1)
 _NIGHT, _LATER_AT_NIGHT, _BEFORE_MORNING = "15 3 * * *", "45 3 * * *", "15 4 * * *"
+_BETWEEN = "30 3 * * *"
 # Intervals are counted from here for ever, so that a restart fires nothing that is not due; and not all from the same
 # minute, because each run begins with a fresh process.
 _ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,6 +58,7 @@ def plan_deployments(connection: Connection, now: datetime) -> list[Deployment]:
         *_refreshes(connection, workspace),
         *_exports(connection, workspace),
         _rules(workspace),
+        _insights(workspace),
         *_ranks(connection, workspace),
         _housekeeping(workspace),
         _retention(workspace),
@@ -143,6 +146,16 @@ def _rules(workspace: Workspace) -> Deployment:
         {"workspace": workspace.slug},
         Cron(_NIGHT, workspace.timezone),
         "Learns every night from the orders what is bought together.",
+    )
+
+
+def _insights(workspace: Workspace) -> Deployment:
+    return Deployment(
+        INSIGHTS,
+        "insights.flows:renew_insights_flow",
+        {"workspace": workspace.slug},
+        Cron(_BETWEEN, workspace.timezone),
+        "Learns every night from the purchases who will come back and what they are worth, and scores everybody.",
     )
 
 

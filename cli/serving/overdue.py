@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, func, select
 
 from campaigns.due import find_due
-from cli.serving.deployments import EXPORT, HEARTBEAT, RANKS, RETENTION, RULES, SEGMENTS, Deployment
+from cli.serving.deployments import EXPORT, HEARTBEAT, INSIGHTS, RANKS, RETENTION, RULES, SEGMENTS, Deployment
 from cli.serving.schedules import Interval
 from console.retention import last_run
 from customers.tables import customer_order
 from customers.workspace import get_workspace
+from insights.tables import model_card
 from journeys.heartbeat import is_beating
 from recommender.tables import rule_set
 from segments.definition import load_segments
@@ -40,6 +41,8 @@ def _is_overdue(connection: Connection, deployment: Deployment, now: datetime, e
         return not is_beating(connection, now)
     if deployment.name == RULES:
         return _rules_are_old(connection, now)
+    if deployment.name == INSIGHTS:
+        return _insights_are_old(connection, now)
     if deployment.name == RANKS:
         return _ranks_are_old(connection, now)
     if deployment.name.startswith(EXPORT):
@@ -76,7 +79,15 @@ def _ranks_are_old(connection: Connection, now: datetime) -> bool:
 
 
 def _rules_are_old(connection: Connection, now: datetime) -> bool:
-    mined_at = connection.scalar(select(func.max(rule_set.c.mined_at)))
-    if mined_at is not None and mined_at > now - _DAY - GRACE:
+    return _is_old(connection, connection.scalar(select(func.max(rule_set.c.mined_at))), now)
+
+
+def _insights_are_old(connection: Connection, now: datetime) -> bool:
+    return _is_old(connection, connection.scalar(select(func.max(model_card.c.made_at))), now)
+
+
+def _is_old(connection: Connection, made_at: datetime | None, now: datetime) -> bool:
+    """Of what is learned from orders: nothing is missing while there are none."""
+    if made_at is not None and made_at > now - _DAY - GRACE:
         return False
     return connection.execute(select(customer_order.c.id).limit(1)).first() is not None

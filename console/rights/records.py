@@ -20,6 +20,7 @@ from customers.tables import identity
 from delivery.feedback import open_document
 from delivery.tables import delivery_event
 from migrations.tables import metadata
+from recommender.tables import offer_code
 
 # What only our programs read: places in queues, keyed hashes, numbers that links are made of.
 MACHINERY = frozenset(
@@ -90,6 +91,8 @@ def _open(connection: Connection, vault: Vault, table: Table, personal: Personal
         if table is delivery_event:
             return _decoded(open_document(connection, vault, row.id))
         name = personal.sealed[column].format_map(row._mapping)
+        if table is offer_code:
+            return vault.open_for_workspace(name, row._mapping[table.c[column]])
         return _decoded(vault.open(row._owner, name, row._mapping[table.c[column]]))
     except (NotFoundError, PermanentError):
         return None

@@ -22,6 +22,5 @@ CHOICES: Mapping[str, frozenset[str]] = {
 KEYS: Mapping[str, frozenset[str]] = {
     "workspace": frozenset(".".join(path) for path in workspace.NOT_YET),
     "campaign": frozenset(definition_words.NOT_YET) | {f"variants.<name>.{word}" for word in _IN_A_VARIANT},
-    "offer": frozenset({"code"}),
     "mapping": frozenset({"skip"}),
 }

@@ -15,7 +15,7 @@ from examples.shop.catalogue import CATEGORIES, Product
 from examples.shop.rhythms import Orders
 from examples.shop.truth import PlantedRule
 
-LINES_PER_ORDER = 3.06  # what `fill` gives on average; sets how many orders are drawn for a number of lines
+LINES_PER_ORDER = 3.15  # an order's average, staples included; sets how many orders are drawn for a number of lines
 _PER_CATEGORY = 36
 _FAVOURITE_SHARE = 0.18
 # category prefix -> months in which it sells twice as well

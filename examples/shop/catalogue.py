@@ -1,6 +1,7 @@
 """The 432 products of Fern & Kettle: twelve categories, each a small grid of things and their colours or sizes.
 
-Also names the pairs of products that customers like to buy together. Prices are pence.
+Also names the pairs of products that customers like to buy together, and what they buy again and again. Prices are
+pence.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Product:
     stock: int
     url: str
     image_url: str
+    is_replenishable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,13 @@ PAIRS: Final = (
 )
 
 
+# What is used up, by the prefix of its category; and of it what some customers always have, with the days it lasts.
+USED_UP: Final = frozenset({"TEA", "PAN"})
+STAPLES: Final = {"Assam Breakfast, 100 g pouch": 42, "Garden Mint, 20 pyramids": 28, "Orchard Honey": 63}
+
+
 def catalogue(seed: int) -> list[Product]:
-    """All products, in the order of `CATEGORIES`; the seed decides only what is in stock."""
+    """All products, in the order of `CATEGORIES`; the seed decides only what is in stock. Staples always are."""
     rng = np.random.default_rng((seed, 1))
     products: list[Product] = []
     for category in CATEGORIES:
@@ -153,8 +160,10 @@ def catalogue(seed: int) -> list[Product]:
             price = max(round(category.bases[base] * category.variants[variant] / 50) * 50 - 5, 195)
             stock = 0 if rng.random() < 0.03 else int(rng.integers(4, 240))
             name = category.pattern.format(base=base, variant=variant)
+            stock = stock or (120 if name in STAPLES else 0)
             image = f"{SITE}/images/{category.prefix.lower()}.svg"
-            products.append(Product(sku, name, category.name, price, stock, f"{SITE}/p/{sku.lower()}", image))
+            url, is_used_up = f"{SITE}/p/{sku.lower()}", category.prefix in USED_UP
+            products.append(Product(sku, name, category.name, price, stock, url, image, is_used_up))
     return products
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from examples.shop import baskets, browsing, dirt, responses, rhythms
+from examples.shop import baskets, browsing, dirt, responses, rhythms, staples
 from examples.shop.calendar_shape import DAY, Seasons
 from examples.shop.catalogue import Product, catalogue, planted_pairs
 from examples.shop.people import Person, people
@@ -50,6 +50,7 @@ def generate(
     target = round(order_lines / baskets.LINES_PER_ORDER)
     orders, habits = rhythms.order_times(seed, persons, seasons, target, _GUEST_SHARE)
     lines = baskets.fill(seed, orders, profiles, products, pairs, seasons)
+    lines = staples.with_staples(seed, orders, products, lines)
     churned = rhythms.churners(persons, orders, habits, seasons)
     ends = {churner.external_id: datetime.fromisoformat(churner.last_order_at) for churner in churned}
     sheet = responses.responses(seed, persons, habits, churned)
@@ -76,6 +77,7 @@ def generate(
         rows={"profiles.csv": len(profile_rows), "products.csv": len(products), "orders.csv": len(order_rows),
               "events.jsonl": len(event_rows)},
         rules=baskets.measured_rules(lines, len(orders), products, pairs),
+        staples=staples.measured_staples(orders, lines, products),
         churners=churned,
         responses=sheet,
         bounces=_with_prefix(persons, "bounce+"),
@@ -125,6 +127,7 @@ def _product_row(product: Product) -> dirt.Row:
         "stock": product.stock,
         "url": product.url,
         "image_url": product.image_url,
+        "is_replenishable": "yes" if product.is_replenishable else "no",
     }
 
 

@@ -42,6 +42,20 @@ class PlantedRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Staple:
+    """A product that some people always have: planted to last them about `lasts_days`.
+
+    `repurchases` and `median_days` are counted over all clean order lines: purchases by one person at least a day after
+    their last, and the days between the two.
+    """
+
+    sku: str
+    lasts_days: int
+    repurchases: int
+    median_days: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Churner:
     """A regular customer whose orders end; `silent_days` run from the last order to the `now` of the data."""
 
@@ -94,6 +108,7 @@ class Truth:
     currency: str
     rows: dict[str, int]
     rules: list[PlantedRule]
+    staples: list[Staple]
     churners: list[Churner]
     responses: dict[str, Response]
     bounces: list[str]

@@ -24,7 +24,7 @@ _NOTHING = frozenset(
      "split", "bandit", "holdout", "repeat", "goto", "exit", "start_journey"}
 )  # fmt: skip
 _FIELDS: Mapping[str, tuple[str, ...]] = {
-    "offer": ("items", "offer", "decision_id"),
+    "offer": ("items", "offer", "decision_id", "code", "code_ends_at"),
     "task": ("task_id",),
     "wait_for": ("event",),
 }

@@ -21,7 +21,7 @@ from delivery.facts import Gathered, gather_facts
 from delivery.ledger import claim_due
 from delivery.outbox import NewMessage, enqueue
 from delivery.tables import MessageKind, OriginKind
-from tests.campaigns.shop import NOW, add_people, open_shop, publish_template, publish_yaml
+from tests.campaigns.shop import NOW, OFFER, TEMPLATES, add_people, open_shop, publish_template, publish_yaml
 
 PLAIN = "campaign: plain\nto: {segment: newsletter}\nsend: manual\nemail: plain\n"
 
@@ -100,6 +100,23 @@ def test_nothing_is_sent_without_its_offers_when_there_is_nothing_to_offer(runti
         connection.exec_driver_sql("DELETE FROM product")
     launch(runtime, "summer")
     assert {reason for reason, _ in failures(composed(runtime))} == {"no_offer"}
+
+
+def test_everybody_reads_the_code_of_an_offer_that_has_one_for_all(runtime: Runtime) -> None:
+    open_shop(runtime, people=3)
+    with runtime.database.transaction() as connection:
+        text = TEMPLATES["letter"].replace("See what is new", "Say {{ offers.cross_sell.code }}")
+        publish_template(connection, text)
+        publish_template(connection, text.replace("template: letter", "template: short"))
+        publish_yaml(connection, "offer", OFFER + "code: {static: TEN}\n")
+    launch(runtime, "summer")
+    rows, gathered = claimed(runtime)
+    found = envelopes(Composer(runtime).compose(rows, gathered))
+    assert found
+    assert all("Say TEN" in envelope.text for envelope in found)
+    with runtime.database.transaction() as connection:
+        publish_yaml(connection, "offer", OFFER)
+    assert {reason for reason, _ in failures(Composer(runtime).compose(rows, gathered))} == {"render_error"}
 
 
 def test_the_same_products_are_shown_when_a_message_is_composed_again(runtime: Runtime) -> None:

@@ -21,7 +21,7 @@ from customers.consent import ConsentStatus
 from customers.suppression import suppress
 from customers.tables import identity
 from delivery.tables import message
-from tests.campaigns.shop import CAMPAIGN, NOW, add_people, open_shop, publish_yaml
+from tests.campaigns.shop import CAMPAIGN, NOW, OFFER, TEMPLATES, add_people, open_shop, publish_template, publish_yaml
 
 HERE = Occurrence(NOW)
 
@@ -176,6 +176,19 @@ def test_a_launch_is_refused_as_a_whole_when_something_is_missing(runtime: Runti
     assert members(runtime) == []
     with runtime.database.read() as connection:
         assert connection.execute(select(func.count()).select_from(launch)).scalar_one() == 0
+
+
+def test_a_launch_is_refused_when_it_would_show_a_code_that_nobody_draws(runtime: Runtime) -> None:
+    open_shop(runtime, CAMPAIGN, people=2)
+    code = "{{ offers.cross_sell.code }}"
+    with runtime.database.transaction() as connection:
+        publish_template(connection, TEMPLATES["letter"].replace("See what is new", code))
+        publish_yaml(connection, "offer", OFFER + "code: {pool: ten}\n")
+    with pytest.raises(ConfigError, match=r"'letter' reads `offers\.cross_sell\.code`, which a campaign cannot draw"):
+        go(runtime)
+    with runtime.database.transaction() as connection:
+        publish_yaml(connection, "offer", OFFER + "code: {static: TEN}\n")
+    go(runtime)
 
 
 def test_a_launch_is_refused_when_the_campaign_is_not_live(runtime: Runtime) -> None:

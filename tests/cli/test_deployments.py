@@ -54,6 +54,7 @@ def test_everything_published_has_its_schedule_when_a_plan_is_made(shop: Runtime
     assert campaign.timing.zone == "Europe/London"
     assert campaign.words.startswith("Launches the campaign summer_picks: every Wednesday at 09:00, Europe/London")
     assert plan["bought-together"].timing == Cron("15 3 * * *", "Europe/London")
+    assert plan["insights"].timing == Cron("30 3 * * *", "Europe/London")
     refreshed = [slug for name, one in plan.items() if "segments" in name for slug in one.parameters["only"]]
     assert sorted(refreshed) == sorted(file.stem for file in (SHOP / "segments").glob("*.yaml"))
     assert {"heartbeat", "housekeeping"} <= set(plan)
@@ -132,6 +133,6 @@ def test_a_launch_is_overdue_when_its_moment_passed_and_nobody_launched(shop: Ru
     assert "campaign-summer_picks" not in overdue(shop)  # too late for good
 
 
-def test_rules_are_not_overdue_when_there_is_no_order_to_learn_from(shop: Runtime) -> None:
-    assert "bought-together" not in overdue(shop)
+def test_nothing_is_overdue_to_be_learned_when_there_is_no_order_to_learn_from(shop: Runtime) -> None:
+    assert {"bought-together", "insights"}.isdisjoint(overdue(shop))
     assert "heartbeat" in overdue(shop)

@@ -26,7 +26,7 @@ from delivery.outbox import NewMessage, enqueue
 from delivery.tables import OriginKind, delivery_event, message
 from journeys.tables import enrolment, entry_refusal
 from journeys.tick import tick
-from recommender.tables import offer_decision, offer_impression
+from recommender.tables import offer_code, offer_decision, offer_impression
 from tests.console.backup_world import World, make_world
 from tests.journeys.town import WORKSPACE, at
 from tracking.tables import engagement_event
@@ -110,6 +110,9 @@ def fill(world: World) -> None:
         connection.execute(
             insert(offer_impression).values(decision_id=f"o-{number}", kind="shown", sku="tea", occurred_at=now)
         )
+        drawn = {"draw_id": f"c-{number}", "owner": f"e-{number}", "profile_id": alice, "drawn_at": now}
+        pooled = {"pool": "ten", "lookup": f"v-{number}", "code": b"sealed", "added_at": now}
+        connection.execute(insert(offer_code).values(offer="cross", **drawn, **pooled))
         connection.execute(
             insert(enrolment).values(
                 uid=f"e-{number}",
@@ -159,6 +162,7 @@ def test_what_leads_to_a_person_goes_and_counts_stay_when_it_is_old(world: World
         "reports emptied of the provider's words": 1,
         "opens and clicks emptied of the device": 1,
         "offers parted from their person": 1,
+        "voucher codes parted from their person": 1,
         "journey runs emptied of what they carried": 1,
         "refused entries deleted": 1,
         "tasks deleted": 1,
@@ -177,6 +181,9 @@ def test_what_leads_to_a_person_goes_and_counts_stay_when_it_is_old(world: World
         ("o-2026", True), ("o-2030", False),
     ]  # fmt: skip
     assert len(rows(world, offer_impression)) == 2
+    assert sorted((row.draw_id, row.profile_id is None, row.code) for row in rows(world, offer_code)) == [
+        ("c-2026", True, None), ("c-2030", False, b"sealed"),
+    ]  # fmt: skip
     assert sorted((row.uid, row.sealed_state) for row in rows(world, enrolment)) == [
         ("e-2026", None), ("e-2030", b"sealed"),
     ]  # fmt: skip

@@ -6,7 +6,9 @@ import csv
 import json
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import phonenumbers
 import pytest
@@ -86,6 +88,27 @@ def test_rules_have_their_figures_when_counted_again(folder: Path, truth: Truth)
         assert rule.lift == pytest.approx(both / len(having) / share, rel=1e-3)
         assert rule.lift > 5
         assert abs(rule.confidence - rule.planted_confidence) < 0.2
+
+
+def test_staples_come_back_when_they_are_used_up(folder: Path, truth: Truth) -> None:
+    placed: dict[tuple[str, str], set[datetime]] = defaultdict(set)
+    for row in _rows(folder / "orders.csv", truth):
+        if row["status"] == "placed" and row["customer"]:
+            placed[row["sku"], row["customer"]].add(_at(row["placed_at"]))
+    stock = {row["sku"]: row for row in _rows(folder / "products.csv", truth)}
+    assert len(truth.staples) == 3
+    for staple in truth.staples:
+        days = [
+            (later - earlier) / timedelta(days=1)
+            for (sku, _), instants in placed.items()
+            if sku == staple.sku
+            for earlier, later in pairwise(sorted(instants))
+        ]
+        again = [gap for gap in days if gap >= 1]
+        assert len(again) == staple.repurchases >= 50
+        assert round(median(again), 1) == staple.median_days
+        assert staple.lasts_days < median(again) < 1.6 * staple.lasts_days
+        assert (stock[staple.sku]["is_replenishable"], stock[staple.sku]["stock"] != "0") == ("yes", True)
 
 
 def test_churners_are_silent_when_they_have_stopped(folder: Path, truth: Truth) -> None:

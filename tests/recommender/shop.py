@@ -11,6 +11,7 @@ import numpy as np
 from sqlalchemy import Connection, insert
 
 from customers.tables import customer_event, customer_order, order_line, product, profile
+from recommender.baskets import Baskets, baskets_of
 
 NOW = datetime(2026, 6, 10, 8, tzinfo=UTC)
 CATEGORIES = ("Soap", "Tea", "Garden")
@@ -45,6 +46,11 @@ def planted_orders(count: int = 1500, seed: int = 7, end: datetime = NOW) -> lis
         picked |= {right for left, right in PLANTED.items() if left in picked and rng.random() < 0.8}
         orders.append(Bought(end - timedelta(hours=count - place), tuple(sorted(picked))))
     return orders
+
+
+def planted_baskets() -> Baskets:
+    """The same orders as they are counted."""
+    return baskets_of((place, order.skus) for place, order in enumerate(planted_orders()))
 
 
 def add_products(connection: Connection, **changes: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -57,12 +58,36 @@ def test_orders_after_the_decision_count_when_lift_is_measured(connection: Conne
     add_orders(connection, [Bought(NOW, ("A",))], profile_id=dave, total=300)
     add_orders(connection, [Bought(NOW + DAY, ("A",))], profile_id=carol, currency="EUR")
     found = measure_lift(connection, "cross_sell", start=NOW, end=NOW + DAY, currency="GBP")
-    assert found.treated == Arm(3, 1, 2, 2000, 4_000_000.0)
-    assert found.held_out == Arm(2, 1, 1, 300, 90_000.0)
+    assert found.treated == Arm(3, 1, 2, 2000, 4_000_000.0, 4.0)
+    assert found.held_out == Arm(2, 1, 1, 300, 90_000.0, 1.0)
     assert found.buyers is not None
     assert found.buyers.value == pytest.approx(1 / 3 - 1 / 2)
     assert found.revenue is not None
     assert found.revenue.value == pytest.approx(2000 / 3 - 150)
+    assert found.orders is not None
+    assert found.orders.value == pytest.approx(2 / 3 - 1 / 2)
+    assert found.orders.high - found.orders.value == pytest.approx(1.959964 * ((4 / 3) / 3 + 0.5 / 2) ** 0.5)
+    assert found.extra_orders is not None
+    assert found.extra_orders.value == pytest.approx(2 - 3 / 2)
+    assert found.extra_revenue is not None
+    assert found.extra_revenue.low == pytest.approx(3 * found.revenue.low)
+
+
+def test_arms_that_chance_would_not_make_are_told(connection: Connection) -> None:
+    people = add_profiles(connection, 60)
+    for person in people:
+        decide(connection, person, is_holdout=person in people[:30])
+
+    def odd(holdout: str) -> float | None:
+        share = Decimal(holdout)
+        found = measure_lift(connection, "cross_sell", start=NOW, end=NOW + DAY, currency="GBP", holdout=share)
+        return found.odd_split
+
+    assert odd("50") is None
+    assert odd("0") is None
+    chance = odd("10")
+    assert chance is not None
+    assert chance < 1e-9
 
 
 def test_nothing_is_compared_when_nobody_was_held_out(connection: Connection) -> None:

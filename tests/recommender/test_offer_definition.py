@@ -10,7 +10,7 @@ from core.definitions import publish
 from core.errors import ConfigError, Fault, NotFoundError
 from core.located import load_yaml
 from customers.workspace import Workspace, parse_workspace
-from recommender.offer_definition import Basis, Fallback, Model, Offer, ShowLimit, get_offer, parse_offer
+from recommender.offer_definition import Basis, Code, Fallback, Model, Offer, ShowLimit, get_offer, parse_offer
 from segments.language.rules import Not, SegmentRule
 from tests.recommender.shop import NOW
 
@@ -87,7 +87,14 @@ def test_dates_are_local_to_the_workspace_when_they_have_no_offset() -> None:
             "valid: {from: 2026-06-01, to: 2026-05-01}",
             "2:31: E133 the offer ends before it begins, write a later date",
         ),
-        ("code: {static: TEN}", "2:1: E160 voucher codes are known and do not work yet, leave `code` out for now"),
+        (
+            "code: {expires_after: 3d}",
+            "2:1: E101 nothing says which code is meant, write either `pool: NAME` or `static: CODE`",
+        ),
+        (
+            "code: {static: TEN, pool: ten}",
+            "2:1: E103 an offer has one kind of code, write either `pool: NAME` or `static: CODE`",
+        ),
         (
             "eligible: {device: model, is: {gt: 1}}",
             "2:12: E160 the condition 'device' is known and does not work yet, leave it out for now",
@@ -102,6 +109,17 @@ def test_a_fault_names_its_place_and_the_way_out_when_a_word_is_wrong(text: str,
     offer, faults = parse(f"offer: cross_sell\n{text}\n")
     assert offer is None
     assert [str(fault) for fault in faults] == [f"offers/cross_sell.yaml:{expected}"]
+
+
+def test_a_code_is_good_for_its_time_and_never_longer_than_the_offer() -> None:
+    offer = get("offer: cross_sell\ncode: {pool: ten, expires_after: 3d}\nvalid: {to: 2026-06-12T08:00:00Z}")
+    assert offer.code == Code(pool="ten", expires_after=timedelta(days=3))
+    assert offer.pool == "ten"
+    assert offer.code_ends_at(NOW - timedelta(days=2)) == NOW + timedelta(days=1)
+    assert offer.code_ends_at(NOW) == offer.valid_to == NOW + timedelta(days=2)
+    endless = get("offer: cross_sell\ncode: {static: TEN}")
+    assert endless.code == Code(static="TEN")
+    assert (endless.pool, endless.code_ends_at(NOW)) == (None, None)
 
 
 def publish_text(connection: Connection, text: str) -> None:

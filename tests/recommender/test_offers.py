@@ -9,9 +9,10 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from core.definitions import publish
 from customers.tables import customer_order, order_line, product, profile
+from delivery.tables import message
 from recommender.choice import Level
 from recommender.eligibility import Withheld
-from recommender.offer_definition import Basis, Fallback, Model, Offer, Recommend, ShowLimit
+from recommender.offer_definition import Basis, Code, Fallback, Model, Offer, Recommend, ShowLimit
 from recommender.offers import OfferDecision, decide_offers, is_held_out, propose_to_nobody
 from recommender.published import get_index
 from recommender.tables import offer_decision, offer_impression
@@ -246,6 +247,40 @@ def test_an_offer_rests_when_it_was_shown_often_enough(shop: Connection, alice: 
     assert decide(shop, thrice, alice, key="d")[alice].withheld is None
     elsewhere = Offer("cross_sell", limits=(ShowLimit(1, 30 * DAY, channel="widget"),))
     assert decide(shop, elsewhere, alice, key="e")[alice].withheld is None
+
+
+def test_an_offer_rests_when_it_was_mailed_often_enough(shop: Connection, alice: int) -> None:
+    for day, key, status in ((40, "a", "sent"), (20, "b", "sent"), (10, "c", "sent"), (5, "d", "skipped")):
+        decision = decide(shop, Offer("cross_sell"), alice, key=key)[alice]
+        row = {"id": key, "kind": "marketing", "channel": "email", "profile_id": alice, "topic": "t", "template": "t"}
+        row |= {"origin_kind": "campaign", "origin": "c", "origin_id": "l", "status": status, "attempt_count": 1}
+        row |= {"decision_id": decision.id, "due_at": NOW, "first_due_at": NOW, "created_at": NOW, "token_id": day}
+        row |= {"sent_at": NOW - day * DAY if status == "sent" else None}
+        shop.execute(insert(message).values(**row))
+    seen = {"decision_id": decide(shop, Offer("cross_sell"), alice, key="c")[alice].id, "kind": "shown"}
+    shop.execute(insert(offer_impression).values(**seen, occurred_at=NOW - 9 * DAY))  # the same showing, on opening
+
+    def withheld(shows: int, channel: str | None = None) -> Withheld | None:
+        offer = Offer("cross_sell", limits=(ShowLimit(shows, 30 * DAY, channel),))
+        return decide(shop, offer, alice, key="now", records=False)[alice].withheld
+
+    assert [withheld(2), withheld(3), withheld(2, "email"), withheld(1, "sms")] == [
+        Withheld.SHOWN_ENOUGH,
+        None,
+        Withheld.SHOWN_ENOUGH,
+        None,
+    ]
+
+
+def test_the_code_of_all_comes_with_the_offer_and_none_without_products(shop: Connection, alice: int) -> None:
+    (bob,) = add_profiles(shop, 1)
+    offer = Offer("cross_sell", code=Code(static="TEN", expires_after=3 * DAY))
+    found = decide(shop, offer, alice)[alice]
+    assert (found.code, found.code_ends_at) == ("TEN", NOW + 3 * DAY)
+    nothing = Offer("none_left", Recommend(fallback=Fallback.NONE, holdout=Decimal(0)), code=Code(static="TEN"))
+    assert decide(shop, nothing, bob)[bob].code is None
+    pooled = Offer("pooled", code=Code(pool="ten"))
+    assert decide(shop, pooled, alice)[alice].code is None
 
 
 def test_returns_and_fees_are_no_purchases_when_a_history_is_read(shop: Connection) -> None:

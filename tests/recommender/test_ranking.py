@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from math import sqrt
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.baskets import Baskets, baskets_of
-from recommender.ranking import NOTHING, Ranking, best_sellers, count_pairs, propose, rank_items
+from recommender.ranking import NOTHING, Ranking, Weights, best_sellers, count_pairs, propose, rank_items
 from tests.recommender.shop import PLANTED, planted_orders
 
 shops = st.lists(st.lists(st.sampled_from("abcdef"), max_size=5), min_size=1, max_size=14)
@@ -27,22 +25,35 @@ def test_the_planted_companion_is_first_when_the_shop_is_ranked() -> None:
     assert {left: companions(ranking, left)[0] for left in PLANTED} == PLANTED
 
 
-@given(shops)
-def test_a_score_is_the_cosine_of_weighted_baskets_when_two_products_meet(orders: list[list[str]]) -> None:
+@given(shops, st.sampled_from([Weights(), Weights(0.0, 1.0, 0.0), Weights(0.5, 0.5, 0.5)]))
+def test_a_score_is_what_two_products_share_when_they_meet(orders: list[list[str]], weights: Weights) -> None:
     baskets = baskets_of((0, order) for order in orders)
     sets = [set(order) for order in orders]
-    ranking = ranked(baskets, min_count=1, min_lift=0.0)
+    ranking = rank_items(baskets, count_pairs(baskets, weights.basket), weights, min_count=1, min_lift=0.0)
     for place, left in enumerate(ranking.skus):
         scores = dict(zip(companions(ranking, left), ranking.score[place].tolist(), strict=False))
         assert scores == pytest.approx(
             {
-                right: sum(1 / sqrt(len(one)) for one in sets if {left, right} <= one)
-                / sqrt(sum(left in one for one in sets) * sum(right in one for one in sets))
+                right: sum(len(one) ** -weights.basket for one in sets if {left, right} <= one)
+                / sum(left in one for one in sets) ** weights.given
+                / sum(right in one for one in sets) ** weights.other
                 for right in ranking.skus
                 if right != left and any({left, right} <= one for one in sets)
             }
         )
         assert list(scores.values()) == sorted(scores.values(), reverse=True)
+
+
+def test_the_score_is_the_confidence_of_the_rule_when_only_the_given_product_counts() -> None:
+    baskets = baskets_of((0, order) for order in [["a", "b"]] * 6 + [["a"]] * 2 + [["c"]] * 9)
+    ranking = rank_items(baskets, count_pairs(baskets, 0.0), Weights(0.0, 1.0, 0.0))
+    assert ranking.score[:2, 0].tolist() == pytest.approx([6 / 8, 1.0])
+
+
+def test_pairs_are_refused_when_they_were_counted_for_other_weights() -> None:
+    baskets = baskets_of([(0, ["a", "b"])] * 6)
+    with pytest.raises(ValueError, match="cannot be scored"):
+        rank_items(baskets, count_pairs(baskets, 0.5), Weights(0.0, 0.5, 0.5))
 
 
 def test_a_rare_pair_does_not_come_first_when_its_lift_is_highest() -> None:

@@ -36,7 +36,7 @@ _OPTIONS = (
 
 
 class Tab:
-    """One page. `complaints` are what its console and its network said went wrong."""
+    """One page. `complaints` are what its console and its network said went wrong, but no load that it gave up."""
 
     def __init__(self, socket: Connection, session: str) -> None:
         self._socket = socket
@@ -101,7 +101,9 @@ class Tab:
     def _next(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self._socket.recv(timeout=_TIMEOUT_S))
         match told.get("method"):
-            case "Runtime.exceptionThrown" | "Network.loadingFailed":
+            case "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(told["params"]))
+            case "Network.loadingFailed" if not told["params"].get("canceled"):
                 self.complaints.append(json.dumps(told["params"]))
             case "Log.entryAdded" if told["params"]["entry"]["level"] in ("error", "warning"):
                 self.complaints.append(told["params"]["entry"]["text"])

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-from functools import cache
-from importlib.resources import files
+from tracking.snippet.script import Script, load_script
 
 
-@cache
+def snippet() -> Script:
+    """What `/postilion.js` answers."""
+    return load_script("tracking.snippet", "postilion.js")
+
+
 def script() -> bytes:
     """The script as it is served."""
-    return files("tracking.snippet").joinpath("postilion.js").read_bytes()
+    return snippet().body
 
 
 def digest() -> str:
     """The part of the script's own address that changes whenever the script does."""
-    return hashlib.sha256(script()).hexdigest()[:16]
+    return snippet().digest
 
 
 def integrity() -> str:
     """What the page says of the script (Subresource Integrity, W3C)."""
-    return "sha384-" + base64.b64encode(hashlib.sha384(script()).digest()).decode()
+    return snippet().integrity
 
 
 def tag(public_url: str, key: str, consent: str | None = None) -> str:
@@ -34,9 +34,3 @@ def tag(public_url: str, key: str, consent: str | None = None) -> str:
         f'  integrity="{integrity()}" crossorigin="anonymous"\n'
         f'  data-write-key="{key}" data-host="{address}"{asked}></script>'
     )
-
-
-@cache
-def packed() -> bytes:
-    """The script, gzipped."""
-    return gzip.compress(script(), 9, mtime=0)

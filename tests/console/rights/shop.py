@@ -50,7 +50,7 @@ from journeys.tables import (
     journal,
     timer,
 )
-from recommender.tables import offer_decision, offer_impression
+from recommender.tables import offer_code, offer_decision, offer_impression
 from segments.tables import membership, segment_audit, segment_fault, segment_rank
 from tracking.tables import consent_handle, conversion, engagement_event, sign_up
 
@@ -84,6 +84,7 @@ SEALED = {
     "run": "entry-words-3345",
     "title": "Call Marigold back 6631",
     "report": "providers-own-words-4420",
+    "voucher": "VOUCHER-MARIGOLD-1187",
 }
 PLAIN = {
     "external_id": "customer-marigold-77",
@@ -156,7 +157,7 @@ def add_alice(runtime: Runtime) -> int:
         _fill_customers(connection, runtime, number, other)
         _fill_delivery(connection, runtime, number)
         _fill_journeys(connection, runtime, number)
-        _fill_the_rest(connection, number)
+        _fill_the_rest(connection, runtime, number)
     return number
 
 
@@ -310,7 +311,7 @@ def _fill_journeys(connection: Connection, runtime: Runtime, number: int) -> Non
     connection.execute(insert(bandit_draw).values(profile_id=number, **draw, drawn_at=NOW - DAY, ends_at=NOW + DAY))
 
 
-def _fill_the_rest(connection: Connection, number: int) -> None:
+def _fill_the_rest(connection: Connection, runtime: Runtime, number: int) -> None:
     connection.execute(insert(membership).values(segment="vip", profile_id=number, entered_at=NOW))
     connection.execute(insert(segment_fault).values(segment="vip", profile_id=number, cause="-", found_at=NOW))
     connection.execute(insert(segment_audit).values(segment="vip", profile_id=number, kind="extra", found_at=NOW))
@@ -319,6 +320,10 @@ def _fill_the_rest(connection: Connection, number: int) -> None:
     chosen = {"offer": "cross_sell", "surface": "email", "is_holdout": False, "fallback_level": "rules", "items": []}
     connection.execute(insert(offer_decision).values(id="offer-1", profile_id=number, decided_at=NOW, **chosen))
     connection.execute(insert(offer_impression).values(decision_id="offer-1", kind="shown", occurred_at=NOW))
+    drawn = {"draw_id": "voucher-1", "offer": "cross_sell", "owner": "run-1", "drawn_at": NOW}
+    voucher = runtime.vault.seal_for_workspace("offer_code.code", SEALED["voucher"])
+    pooled = {"pool": "ten", "lookup": "v1", "code": voucher, "added_at": NOW}
+    connection.execute(insert(offer_code).values(profile_id=number, **drawn, **pooled))
     started = {"campaign": "summer", "version": 1, "occurrence": "now", "status": "sending", "launched_at": NOW}
     connection.execute(insert(launch).values(id="launch-1", **started))
     connection.execute(insert(audience_member).values(launch_id="launch-1", profile_id=number, is_holdout=False))

@@ -7,10 +7,12 @@ from functools import partial
 from sqlalchemy import func, insert, select
 
 from customers.tables import product
+from journeys.carrying.codes import SAMPLE
 from journeys.enrolments import load_enrolments
-from journeys.simulation.feed import Stated
+from journeys.simulation.feed import Everybody, Stated
 from journeys.simulation.report import report
 from journeys.simulation.simulate import simulate
+from recommender.codes.pools import import_codes, list_pools
 from recommender.tables import offer_decision
 from tests.journeys.conftest import MakeTown
 from tests.journeys.simulation.same import fed_to, plan_of
@@ -69,3 +71,21 @@ def test_everybody_is_offered_in_a_simulation_what_production_offers(make_town: 
     reco, _rest, none, _letter = report(plan, feed.what, tally, {})["steps"]
     assert reco["offered"] == {"something": 2, "nothing": 0}
     assert none["offered"] == {"something": 0, "nothing": 2}
+
+
+def test_nobody_draws_a_voucher_code_in_a_simulation_and_an_empty_pool_stops_nobody(make_town: MakeTown) -> None:
+    town = make_town(START)
+    stock(town)
+    town.publish("offer", "offer: cheap\nrecommend: {model: bestsellers, holdout: 0%}\ncode: {pool: ten}\n")
+    with town.runtime.database.transaction() as connection:
+        import_codes(connection, town.runtime.vault, "ten", ["A-1"], town.clock.now())
+    for name in ("alice", "bob"):
+        town.person(name)
+    town.journey(JOURNEY)
+    plan = plan_of(town, "shop", START, END)
+    people = sorted(town.people.values())
+    _tally, timelines = simulate(town.runtime, plan, Everybody(people, seed="seed"), followed=people)
+    codes = [timeline.journal[-1][1].results["reco"]["code"] for timeline in timelines.values()]
+    assert codes == [SAMPLE, SAMPLE]
+    with town.runtime.database.read() as connection:
+        assert [pool.free_count for pool in list_pools(connection, plan.end)] == [1]

@@ -1,0 +1,1 @@
+"""Voucher codes: pools of them, drawn once for each offer and owner, and returned where nobody got to see them."""

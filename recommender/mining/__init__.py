@@ -1,0 +1,1 @@
+"""Which products are often bought together: one question, four engines, the same answer."""
