@@ -11,7 +11,21 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Integer, String, Table, Text, and_, func, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from core.columns import Instant, OrderedDocument
 from core.database import metadata
@@ -55,6 +69,22 @@ class Publication:
 
     published: Published
     is_new: bool
+
+
+_later = definition.alias("later")
+_HASHES = (  # made once: it is asked with every batch of what comes in
+    select(definition.c.slug, definition.c.content_hash)
+    .where(
+        definition.c.kind == bindparam("kind"),
+        definition.c.withdrawn_at.is_(None),
+        ~exists().where(
+            _later.c.kind == definition.c.kind,
+            _later.c.slug == definition.c.slug,
+            _later.c.version > definition.c.version,
+        ),
+    )
+    .order_by(definition.c.slug)
+)
 
 
 def publish(
@@ -108,6 +138,11 @@ def list_definitions(connection: Connection, kind: str) -> list[Published]:
         .order_by(definition.c.slug)
     )
     return [_published(row) for row in rows]
+
+
+def list_hashes(connection: Connection, kind: str) -> list[tuple[str, str]]:
+    """Slug and content hash of everything of one kind that is in force, by slug: without reading any content."""
+    return [(slug, digest) for slug, digest in connection.execute(_HASHES, {"kind": kind})]
 
 
 def find_definition(connection: Connection, kind: str, slug: str, version: int | None = None) -> Published | None:

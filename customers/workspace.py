@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from core.definitions import list_definitions
+from core.definitions import get_definition, list_hashes
 from core.durations import Duration, parse_duration
 from core.errors import ConflictError, NotFoundError
 
@@ -25,6 +25,9 @@ NOT_YET: tuple[tuple[str, ...], ...] = (
     ("tracking", "domain"),
 )
 
+_KIND = "workspace"
+_MOST_PARSED = 16
+_parsed: dict[str, Workspace] = {}  # by content hash; it is asked for with every batch, and seldom changes
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -172,13 +175,21 @@ class Workspace:
 
 def get_workspace(connection: Connection) -> Workspace:
     """The published workspace. Raises NotFoundError when there is none, ConflictError when there are several."""
-    published = list_definitions(connection, "workspace")
+    published = list_hashes(connection, _KIND)
     if not published:
         raise NotFoundError("no workspace is published: write workspace.yaml and run `postilion apply`.")
     if len(published) > 1:
-        names = ", ".join(one.slug for one in published)
+        names = ", ".join(slug for slug, _ in published)
         raise ConflictError(f"this database holds several workspaces ({names}): give each a database of its own.")
-    return replace(parse_workspace(published[0].document), content_hash=published[0].content_hash)
+    ((slug, digest),) = published
+    known = _parsed.get(digest)
+    if known is None:
+        document = get_definition(connection, _KIND, slug).document
+        known = replace(parse_workspace(document), content_hash=digest)
+        if len(_parsed) >= _MOST_PARSED:
+            _parsed.clear()
+        _parsed[digest] = known
+    return known
 
 
 def iter_not_yet(document: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

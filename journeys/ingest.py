@@ -26,7 +26,7 @@ from journeys.transition import Nudged
 from journeys.triggers import at_the_door, let_in
 
 CURSOR = "journeys"
-BATCH = 500
+BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
